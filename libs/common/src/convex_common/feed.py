@@ -1,0 +1,139 @@
+"""Messages of the live feed: how they travel through Redis, and the frames that sockets get.
+
+On the channel of a workspace, a header line and then the frame, which a gateway writes to its sockets as it is:
+
+    e<offset> <framework id> <epoch>                        a change of an alert, for its framework and the workspace
+    n<JSON list of user ids, or null for every member>      an in-app notification
+    m{"framework_id": …, "client_id": …}                    a broadcast; both null for the whole workspace
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from convex_common.errors import Invalid
+
+EVENTS: Final = frozenset(
+    {
+        "created",
+        "updated",
+        "acknowledged",
+        "unacknowledged",
+        "resolved",
+        "reopened",
+        "snoozed",
+        "assigned",
+        "commented",
+        "suppressed",
+        "flapping",
+        "escalated",
+    }
+)
+"""What can happen to an alert, as the `event` of its frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEvent:
+    """A change of an alert, at its workspace's offset within an epoch."""
+
+    workspace_id: UUID
+    offset: int
+    framework_id: UUID
+    epoch: UUID
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LiveNotification:
+    """An in-app notification for some members, or for all of them (None)."""
+
+    workspace_id: UUID
+    user_ids: tuple[str, ...] | None
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LiveBroadcast:
+    """A person's message to one client, to a framework's subscribers, or (both None) to the workspace."""
+
+    workspace_id: UUID
+    framework_id: UUID | None
+    client_id: str | None
+    frame: bytes
+
+
+LiveMessage: TypeAlias = LiveEvent | LiveNotification | LiveBroadcast
+
+
+class _Audience(msgspec.Struct, forbid_unknown_fields=True):
+    framework_id: UUID | None
+    client_id: str | None
+
+
+_users = msgspec.json.Decoder(tuple[str, ...] | None)
+_audience = msgspec.json.Decoder(_Audience)
+
+
+def channel(queue_prefix: str, workspace_id: UUID) -> str:
+    """The Redis channel of a workspace."""
+    return f"{queue_prefix}:live:{workspace_id}"
+
+
+def encode(message: LiveMessage) -> bytes:
+    """A message as it travels on its workspace's channel."""
+    match message:
+        case LiveEvent():
+            head = b"e%d %b %b" % (message.offset, str(message.framework_id).encode(), str(message.epoch).encode())
+        case LiveNotification():
+            head = b"n" + msgspec.json.encode(message.user_ids)
+        case LiveBroadcast():
+            head = b"m" + msgspec.json.encode(_Audience(message.framework_id, message.client_id))
+    return head + b"\n" + message.frame
+
+
+def decode(workspace_id: UUID, payload: bytes) -> LiveMessage:
+    """The message back; Invalid if it is none of ours."""
+    head, newline, frame = payload.partition(b"\n")
+    if not newline:
+        raise Invalid("payload", "a live message has a header line and a frame")
+    kind, rest = head[:1], head[1:]
+    try:
+        if kind == b"e":
+            offset, framework_id, epoch = rest.decode("ascii").split(" ")
+            if not offset.isdecimal():
+                raise ValueError(f"offset {offset!r} is no number")
+            return LiveEvent(workspace_id, int(offset), UUID(framework_id), UUID(epoch), frame)
+        if kind == b"n":
+            return LiveNotification(workspace_id, _users.decode(rest), frame)
+        if kind == b"m":
+            audience = _audience.decode(rest)
+            return LiveBroadcast(workspace_id, audience.framework_id, audience.client_id, frame)
+    except ValueError as error:
+        raise Invalid("payload", f"malformed live message: {error}") from None
+    raise Invalid("payload", f"unknown kind of live message {kind!r}")
+
+
+def event_frame(event: str, offset: int, data: bytes) -> bytes:
+    """The `alert` frame around an alert that is JSON already: joined, not encoded again."""
+    if event not in EVENTS:
+        raise Invalid("event", f"{event!r} is no event of the feed")
+    return b'{"type":"alert","event":"%b","offset":%d,"data":%b}' % (event.encode(), offset, data)
+
+
+def position_frame(offset: int) -> bytes:
+    """The `position` frame: where the workspace's feed stands."""
+    return b'{"type":"position","offset":%d}' % offset
+
+
+def message_frame(data: bytes) -> bytes:
+    """The `message` frame around a broadcast's JSON."""
+    return b'{"type":"message","data":%b}' % data
+
+
+def notification_frame(data: bytes) -> bytes:
+    """The `notification` frame around a notification's JSON."""
+    return b'{"type":"notification","data":%b}' % data
