@@ -1,0 +1,132 @@
+"""Every Prometheus metric of the product, by the names that dashboards and rules use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+LATENCY_MS_BUCKETS: Final = (5, 10, 20, 30, 50, 75, 100, 150, 250, 500, 1000, 2500, 5000)
+QUEUE_SECONDS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+RESPONSE_SECONDS_BUCKETS: Final = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400, 604800)
+
+
+class Metrics:
+    """The metrics of one process, on the registry it is given; made in `main.py` and passed in.
+
+    Gauges about the whole installation (queues, backlog, quarantine, jobs, health) come into being when they are first
+    used, so that only the process that knows them, the scheduler, exports them. No label carries an id.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it unannotated
+        self.registry = registry
+        ProcessCollector(registry=registry)
+
+        self.alert_processing_latency_ms = Histogram(
+            "alert_processing_latency_ms",
+            "Milliseconds from the acceptance of an event to the commit of its alert.",
+            buckets=LATENCY_MS_BUCKETS,
+            registry=registry,
+        )
+        self.alerts_processed = self._counter("alerts_processed_total", "Events that were processed to their end.")
+        self.alert_processing_errors = self._counter(
+            "alert_processing_errors_total", "Events whose processing failed, counted at each attempt."
+        )
+        self.alert_response_seconds = self._seconds(
+            "alert_response_seconds",
+            "Seconds from an alert's firing to a person's action on it.",
+            "action",
+            RESPONSE_SECONDS_BUCKETS,
+        )
+        self.notifications_sent = self._counter(
+            "notifications_sent_total", "Attempts to deliver a notification, by kind of channel.", "channel", "status"
+        )
+
+        self.queue_wait_seconds = self._seconds(
+            "queue_wait_seconds", "Seconds that a message waited in its queue.", "queue", QUEUE_SECONDS_BUCKETS
+        )
+        self.queue_processing_seconds = self._seconds(
+            "queue_processing_seconds", "Seconds that a message's handler took.", "queue", QUEUE_SECONDS_BUCKETS
+        )
+
+        self.cache_hits = self._counter("cache_hits_total", "Look-ups that a cache answered.", "class")
+        self.cache_misses = self._counter("cache_misses_total", "Look-ups that a cache could not answer.", "class")
+        registry.register(_HitRate(self.cache_hits, self.cache_misses))
+
+        self.websocket_connections_active = self._gauge("websocket_connections_active", "Sockets open now.")
+        self.websocket_subscriptions_active = self._gauge("websocket_subscriptions_active", "Subscriptions held now.")
+        self.websocket_messages_sent = self._counter("websocket_messages_sent_total", "Frames written to sockets.")
+        self.websocket_messages_received = self._counter(
+            "websocket_messages_received_total", "Frames received from sockets."
+        )
+        self.websocket_errors = self._counter(
+            "websocket_errors_total", "Sockets closed for a fault: protocol, credentials, slowness."
+        )
+
+    @cached_property
+    def queue_job_count(self) -> Gauge:
+        """Work per queue and state: active, waiting, delayed, completed, failed."""
+        return self._gauge("queue_job_count", "Work in a queue, by its state.", "queue", "state")
+
+    @cached_property
+    def inbox_backlog(self) -> Gauge:
+        """Accepted events that wait for their processing."""
+        return self._gauge("inbox_backlog", "Accepted events that are not processed yet.")
+
+    @cached_property
+    def quarantined(self) -> Gauge:
+        """Rows put aside after repeated failures, until a person replays or drops them."""
+        return self._gauge("quarantined", "Rows put aside after repeated failures.", "queue")
+
+    @cached_property
+    def scheduled_job_last_success_timestamp_seconds(self) -> Gauge:
+        """When each job last succeeded, in Unix time."""
+        return self._gauge(
+            "scheduled_job_last_success_timestamp_seconds", "Unix time of a job's last successful run.", "job"
+        )
+
+    @cached_property
+    def scheduled_job_runs(self) -> Counter:
+        """Finished runs per job and outcome."""
+        return self._counter("scheduled_job_runs_total", "Finished runs of a job, by outcome.", "job", "status")
+
+    @cached_property
+    def system_health_score(self) -> Gauge:
+        """The installation's health from 0 to 100."""
+        return self._gauge("system_health_score", "The installation's health, from 0 to 100.")
+
+    def _counter(self, name: str, told: str, *labels: str) -> Counter:
+        return Counter(name, told, labels, registry=self.registry)
+
+    def _gauge(self, name: str, told: str, *labels: str) -> Gauge:
+        return Gauge(name, told, labels, registry=self.registry)
+
+    def _seconds(self, name: str, told: str, label: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(name, told, (label,), buckets=buckets, registry=self.registry)
+
+
+class _HitRate(Collector):
+    """`cache_hit_rate_percent` from the two counters; absent until something was looked up."""
+
+    def __init__(self, hits: Counter, misses: Counter) -> None:
+        self._hits, self._misses = hits, misses
+
+    def collect(self) -> Iterable[Metric]:
+        hits, misses = _total(self._hits), _total(self._misses)
+        if hits + misses:
+            yield GaugeMetricFamily(
+                "cache_hit_rate_percent", "Look-ups that a cache answered, in percent.", 100 * hits / (hits + misses)
+            )
+
+    def describe(self) -> Iterable[Metric]:
+        """The name, so that the registry need not collect to learn it."""
+        yield GaugeMetricFamily("cache_hit_rate_percent", "Look-ups that a cache answered, in percent.")
+
+
+def _total(counter: Counter) -> float:
+    return sum(sample.value for metric in counter.collect() for sample in metric.samples)
