@@ -1,0 +1,52 @@
+# Everything a person does here is one of these words.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-long check format bench lock clean
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PACKAGES := libs/common libs/sdk-python libs/dev services/gateway services/processor services/notifier services/analytics services/scheduler
+STAMP  := $(VENV)/.installed
+
+help: ## these words
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): requirements.lock $(PACKAGES:%=%/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: PYTHON=/path/to/python3.11 make"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is needed (Debian: apt-get install python3-venv)"; exit 1; }
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(PACKAGES:%=-e %)
+	@touch $@
+
+setup: $(STAMP) ## the virtual environment, from requirements.lock
+
+run: $(STAMP) ## the whole product on this machine with demo data; Ctrl-C stops it
+	@exec $(BIN)/convex dev up
+
+test: $(STAMP) ## the test suite that CI runs
+	@$(BIN)/pytest -m "not long" $(ARGS)
+
+test-long: $(STAMP) ## chaos at full length, soaks, fuzz
+	@$(BIN)/pytest -m long --timeout 3600 $(ARGS)
+
+check: $(STAMP) ## style, types, import rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy $(PACKAGES:%=%/src) tests
+	@$(BIN)/lint-imports
+
+format: $(STAMP) ## mend style
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## measure speed beside the peers
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+lock: ## resolve requirements.lock anew
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
+	@printf '%s\n' $(PACKAGES:%=./%) | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		$(patsubst %,--no-emit-package convex-%,common alerts dev gateway processor notifier analytics scheduler) pyproject.toml - -o requirements.lock
+
+clean: ## the virtual environment, data and caches
+	rm -rf $(VENV) .convex .tools .mypy_cache .ruff_cache .hypothesis .import_linter_cache

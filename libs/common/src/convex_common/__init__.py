@@ -1,0 +1,1 @@
+"""Domain, contracts and adapters that every Convex Alerts service shares."""

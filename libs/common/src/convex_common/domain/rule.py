@@ -1,0 +1,86 @@
+"""Rules: what decides on observations."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from convex_common.domain.severity import Severity
+
+
+class AlertType(StrEnum):
+    """The kind of rule."""
+
+    THRESHOLD = "threshold"
+    ANOMALY = "anomaly"
+    PERFORMANCE = "performance"
+    MILESTONE = "milestone"
+    ABSENCE = "absence"
+    FORECAST = "forecast"
+
+
+# Types whose rules are decided by their condition alone.
+EVALUATED = frozenset({AlertType.THRESHOLD, AlertType.PERFORMANCE, AlertType.MILESTONE})
+
+
+class Condition(StrEnum):
+    """What is compared with the value."""
+
+    ABOVE = "above"
+    BELOW = "below"
+    EQUALS = "equals"
+    CHANGES_BY = "changes_by"
+
+
+class Aggregation(StrEnum):
+    """How the observations of a window become one value."""
+
+    AVG = "avg"
+    MIN = "min"
+    MAX = "max"
+    SUM = "sum"
+    COUNT = "count"
+    LAST = "last"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule. Durations in seconds; `channel_ids` None means every enabled channel whose matchers fit."""
+
+    id: uuid.UUID
+    framework_id: uuid.UUID
+    name: str
+    alert_type: AlertType
+    metric: str
+    condition: Condition
+    threshold_value: float | None
+    change_percentage: float | None
+    window_seconds: int | None
+    aggregation: Aggregation | None
+    for_seconds: int
+    clear_value: float | None
+    suppression_seconds: int
+    severity: Severity
+    labels: Mapping[str, str]
+    channel_ids: tuple[uuid.UUID, ...] | None
+    enabled: bool
+    deleted: bool = False
+
+    @property
+    def limit(self) -> float | None:
+        """What the compared value is held against: the threshold, or the percentage of changes_by."""
+        return self.change_percentage if self.condition is Condition.CHANGES_BY else self.threshold_value
+
+    @property
+    def title(self) -> str:
+        """What an alert of this rule is called."""
+        limit = "" if self.limit is None else f"{self.limit:g}"
+        words = {
+            Condition.ABOVE: f"above {limit}",
+            Condition.BELOW: f"below {limit}",
+            Condition.EQUALS: f"equal to {limit}",
+            Condition.CHANGES_BY: f"changed by {limit} % or more",
+        }
+        return f"{self.name}: {self.metric} {words[self.condition]}"

@@ -1,0 +1,1 @@
+"""PostgreSQL: the truth. Pools, tables, one repository file per aggregate, migrations."""

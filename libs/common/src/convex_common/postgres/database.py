@@ -1,0 +1,154 @@
+"""Bounded pools, synchronous and asynchronous. A transaction works for one workspace, or for none (and sees no tenant)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import sqlalchemy.exc
+from psycopg_pool import ConnectionPool, PoolTimeout
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from convex_common.errors import StoreUnavailable
+from convex_common.postgres.urls import plain, sqlalchemy_url
+
+RETRY_AFTER = 2.0
+
+Row = tuple[Any, ...]
+Connection = psycopg.Connection[Row]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long anything may take, in seconds. Work must end before its lease does."""
+
+    connect: float = 3.0
+    statement: float = 5.0
+    idle_in_transaction: float = 10.0
+    checkout: float = 3.0
+
+    def parameters(self, application: str) -> dict[str, Any]:
+        """libpq's connection parameters for these limits."""
+        return {
+            "application_name": application,
+            "connect_timeout": max(2, int(self.connect)),
+            "tcp_user_timeout": int(self.statement * 1000) + 3000,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "options": f"-c statement_timeout={int(self.statement * 1000)} "
+            f"-c idle_in_transaction_session_timeout={int(self.idle_in_transaction * 1000)}",
+        }
+
+
+def connect(url: str, application: str, limits: Limits | None = None, *, autocommit: bool = True) -> Connection:
+    """One connection of its own, for a thread that keeps it."""
+    try:
+        return psycopg.connect(plain(url), autocommit=autocommit, **(limits or Limits()).parameters(application))
+    except psycopg.OperationalError as error:
+        raise unavailable(error) from error
+
+
+def unavailable(error: BaseException) -> StoreUnavailable:
+    """PostgreSQL's failure as ours: retry later, by the same call."""
+    first_line = str(error).strip().splitlines()
+    return StoreUnavailable(f"PostgreSQL is unavailable: {first_line[0] if first_line else error!r}", RETRY_AFTER)
+
+
+class Database:
+    """A bounded pool for threads. Opens in the background and heals by itself; a call without a server says so."""
+
+    def __init__(self, url: str, application: str, *, size: int = 8, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            plain(url),
+            min_size=1,
+            max_size=size,
+            timeout=self._limits.checkout,
+            kwargs=self._limits.parameters(application),
+            max_lifetime=1800,
+            reconnect_timeout=30,
+            open=False,
+        )
+
+    def open(self) -> None:
+        """Start connecting; does not wait and does not fail."""
+        self._pool.open(wait=False)
+
+    def close(self) -> None:
+        """Close the pool and its threads."""
+        self._pool.close(timeout=5.0)
+
+    @contextmanager
+    def transaction(self, workspace_id: uuid.UUID | None = None) -> Iterator[Connection]:
+        """A transaction for one workspace; without one, tenant tables are empty and only functions look further.
+
+        Raises StoreUnavailable where there is no server; other errors of the statements pass through.
+        """
+        try:
+            with self._pool.connection() as connection:
+                if workspace_id is not None:
+                    connection.execute("SELECT set_config('app.workspace_id', %s, true)", (str(workspace_id),))
+                yield connection
+        except PoolTimeout as error:
+            raise unavailable(error) from error
+        except psycopg.OperationalError as error:
+            self._pool.check()
+            raise unavailable(error) from error
+
+    def reachable(self) -> bool:
+        """Whether a statement can be run now."""
+        try:
+            with self.transaction() as connection:
+                connection.execute("SELECT 1")
+        except StoreUnavailable:
+            return False
+        return True
+
+
+class AsyncDatabase:
+    """The same for the event loop, on SQLAlchemy Core."""
+
+    def __init__(self, url: str, application: str, *, size: int = 10, limits: Limits | None = None) -> None:
+        limits = limits or Limits()
+        self.engine: AsyncEngine = create_async_engine(
+            sqlalchemy_url(url),
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=limits.checkout,
+            pool_recycle=1800,
+            connect_args=limits.parameters(application),
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+    @asynccontextmanager
+    async def transaction(self, workspace_id: uuid.UUID | None = None) -> AsyncIterator[AsyncConnection]:
+        """A transaction for one workspace, or for none. Raises StoreUnavailable where there is no server."""
+        try:
+            async with self.engine.begin() as connection:
+                if workspace_id is not None:
+                    await connection.execute(
+                        text("SELECT set_config('app.workspace_id', :workspace, true)"), {"workspace": str(workspace_id)}
+                    )
+                yield connection
+        except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError) as error:
+            raise unavailable(error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) and error.orig else error) from error
+        except psycopg.OperationalError as error:
+            raise unavailable(error) from error
+
+    async def reachable(self) -> bool:
+        """Whether a statement can be run now."""
+        try:
+            async with self.transaction() as connection:
+                await connection.execute(text("SELECT 1"))
+        except StoreUnavailable:
+            return False
+        return True

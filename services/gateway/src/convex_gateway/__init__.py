@@ -1,0 +1,1 @@
+"""REST, ingest, WebSocket and the live page of Convex Alerts."""

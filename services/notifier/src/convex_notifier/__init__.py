@@ -1,0 +1,1 @@
+"""Deliveries to channels: webhook, in-app; retries and ledger."""

@@ -1,0 +1,1 @@
+"""Events to alerts: rules, suppression, the alert log."""

@@ -1,0 +1,1 @@
+"""Timetable, job runs and their status."""
