@@ -75,9 +75,7 @@ def matched_labels(alert: Alert) -> dict[str, str]:
     }
 
 
-def route(
-    alert: Alert, channels: Iterable[Channel], chosen: tuple[uuid.UUID, ...] | None
-) -> tuple[Channel, ...]:
+def route(alert: Alert, channels: Iterable[Channel], chosen: tuple[uuid.UUID, ...] | None) -> tuple[Channel, ...]:
     """The channels that a firing of this alert is sent to.
 
     `chosen` are the rule's own channels; without any, every channel whose matchers fit. Both only while enabled and

@@ -25,9 +25,7 @@ def fingerprint(
 
 def series_key(workspace_id: uuid.UUID, framework_id: uuid.UUID, metric: str, labels: Mapping[str, str]) -> bytes:
     """SHA-256 of workspace, framework, metric and sorted labels, 32 bytes."""
-    return hashlib.sha256(
-        b"s" + workspace_id.bytes + framework_id.bytes + _ENCODER.encode((metric, labels))
-    ).digest()
+    return hashlib.sha256(b"s" + workspace_id.bytes + framework_id.bytes + _ENCODER.encode((metric, labels))).digest()
 
 
 def shard_of(key: bytes) -> int:

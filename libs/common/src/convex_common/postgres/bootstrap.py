@@ -19,7 +19,8 @@ def ensure_workspace(owner_url: str, *, slug: str, name: str, owner_user: str) -
         if not found:
             connection.execute("SELECT set_config('app.workspace_id', %s, true)", (str(workspace_id),))
             made = connection.execute(
-                "INSERT INTO workspaces (id, slug, name) VALUES (%s, %s, %s) ON CONFLICT (slug) DO NOTHING RETURNING id",
+                "INSERT INTO workspaces (id, slug, name) VALUES (%s, %s, %s) "
+                "ON CONFLICT (slug) DO NOTHING RETURNING id",
                 (workspace_id, slug, name),
             ).fetchone()
             if made is None:

@@ -1,4 +1,4 @@
-"""Bounded pools, synchronous and asynchronous. A transaction works for one workspace, or for none (and sees no tenant)."""
+"""Bounded pools, sync and async. A transaction works for one workspace, or for none and then sees no tenant."""
 
 from __future__ import annotations
 
@@ -136,11 +136,14 @@ class AsyncDatabase:
             async with self.engine.begin() as connection:
                 if workspace_id is not None:
                     await connection.execute(
-                        text("SELECT set_config('app.workspace_id', :workspace, true)"), {"workspace": str(workspace_id)}
+                        text("SELECT set_config('app.workspace_id', :workspace, true)"),
+                        {"workspace": str(workspace_id)},
                     )
                 yield connection
         except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError) as error:
-            raise unavailable(error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) and error.orig else error) from error
+            raise unavailable(
+                error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) and error.orig else error
+            ) from error
         except psycopg.OperationalError as error:
             raise unavailable(error) from error
 

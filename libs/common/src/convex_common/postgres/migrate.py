@@ -28,7 +28,7 @@ LOCK = 0x636F6E766578  # "convex": one migration at a time, whoever starts it
 
 
 def upgrade(owner_url: str, service_user: str | None = None) -> None:
-    """Bring the schema to the newest revision, make partitions ahead, let `service_user` in. Safe to run at once twice."""
+    """Bring the schema to the newest revision, make partitions ahead, let `service_user` in. Safe to run twice."""
     engine = create_engine(sqlalchemy_url(owner_url))
     try:
         with engine.connect() as lock:
@@ -103,7 +103,7 @@ def _check(owner_url: str, wait: float) -> int:
             if at_head(owner_url):
                 return 0
             message = "the schema is not current: run the migration"
-        except Exception as error:  # noqa: BLE001 - any failure to look is "not current", and is said
+        except Exception as error:
             message = str(error).splitlines()[0]
         if time.monotonic() >= deadline:
             sys.stderr.write(f"{message}\n")

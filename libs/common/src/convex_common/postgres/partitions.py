@@ -97,7 +97,9 @@ def _create(connection: psycopg.Connection[tuple[object, ...]], partition: Parti
     with connection.transaction():
         connection.execute(sql.SQL("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE").format(**names))
         connection.execute(
-            sql.SQL("CREATE TABLE {slice} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)").format(**names)
+            sql.SQL(
+                "CREATE TABLE {slice} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)"
+            ).format(**names)
         )
         connection.execute(
             sql.SQL(

@@ -10,6 +10,17 @@ BEGIN
          AS u(id, shard, lane, kind, key, payload, traceparent);
 END $$;
 
+-- expect: makes a short row count an error of the statement itself, so that a pipelined COMMIT cannot follow it.
+-- CX001: the lease was lost, others work on it. CX002: somebody else was quicker, load and decide again.
+CREATE FUNCTION expect(actual bigint, wanted bigint, code text) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF actual <> wanted THEN
+        RAISE EXCEPTION 'expected % rows, found %', wanted, actual USING ERRCODE = code;
+    END IF;
+    RETURN actual;
+END $$;
+
 -- claim_events: leases up to max_shards free shards that have due rows and returns their rows in id order.
 -- Separate statements on purpose: each sees a fresh snapshot, so a shard that was emptied meanwhile is not leased.
 -- A key whose event waits for a retry is held whole. Keys with a critical event go first; a quarter of every claim stays

@@ -1,0 +1,74 @@
+"""What a decision changes: the alert after it, the rows of its log, the notifications, the timers."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from convex_common.domain.alert import Alert, Event, Reason
+from convex_common.domain.channel import Channel
+
+
+class Cause(StrEnum):
+    """Why people are told; with the alert and a sequence it makes a notification unique."""
+
+    FIRED = "fired"
+    REMINDER = "reminder"
+    ESCALATION = "escalation"
+    RESOLVED = "resolved"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One row of the alert log, and one frame of the live feed: the alert as it was after this."""
+
+    alert: Alert
+    event: Event
+    reason: Reason
+    notified: bool = False
+    count: int = 1
+    actor: str | None = None
+    event_ids: tuple[uuid.UUID, ...] = ()
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A notification to be made, with one delivery per channel. `sequence` counts the alert's notifications from 1."""
+
+    alert: Alert
+    cause: Cause
+    reason: Reason
+    sequence: int
+    channels: tuple[Channel, ...]
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timer:
+    """Something to look at again at `due_at`; setting it anew moves it. `due_at` None takes it away."""
+
+    kind: str
+    subject: str
+    key: bytes
+    shard: int
+    due_at: dt.datetime | None
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """Everything that one transaction writes about alerts. `folded` ones differ in their counters only."""
+
+    created: tuple[Alert, ...] = ()
+    folded: tuple[Alert, ...] = ()
+    updated: tuple[Alert, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    timers: tuple[Timer, ...] = ()

@@ -1,0 +1,50 @@
+"""What people do to an alert: acknowledge, resolve. Impossible transitions are conflicts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import replace
+
+from convex_common.domain.alert import Alert, Event, Reason, Resolution, Status
+from convex_common.domain.change import Changes, Entry
+from convex_common.domain.channel import Channel
+from convex_common.domain.notice import take_back
+from convex_common.errors import Conflict
+
+
+def acknowledge(alert: Alert, user_id: str, now: dt.datetime) -> Changes:
+    """firing → acknowledged: no reminders from now on."""
+    if alert.status is not Status.FIRING:
+        raise Conflict(f"the alert is {alert.status} already; only a firing alert can be acknowledged")
+    after = replace(
+        alert, status=Status.ACKNOWLEDGED, acknowledged_by=user_id, acknowledged_at=now, version=alert.version + 1
+    )
+    entry = Entry(alert=after, event=Event.ACKNOWLEDGED, reason=Reason.ACKNOWLEDGED_BY_PERSON, actor=user_id)
+    return Changes(updated=(after,), entries=(entry,))
+
+
+def resolve(alert: Alert, user_id: str, notes: str | None, now: dt.datetime, channels: Iterable[Channel]) -> Changes:
+    """firing or acknowledged → resolved by a person; stays so until the condition has cleared or the window ended."""
+    if not alert.is_open:
+        raise Conflict("the alert is resolved already")
+    resolved = replace(
+        alert,
+        status=Status.RESOLVED,
+        resolved_by=user_id,
+        resolved_at=now,
+        resolution=Resolution.MANUAL,
+        resolution_notes=notes,
+        cleared=False,
+        version=alert.version + 1,
+    )
+    after, notice = take_back(resolved, Reason.RESOLVED_BY_PERSON, channels)
+    entry = Entry(
+        alert=after,
+        event=Event.RESOLVED,
+        reason=Reason.RESOLVED_BY_PERSON,
+        notified=notice is not None,
+        actor=user_id,
+        detail={"notes": notes} if notes else {},
+    )
+    return Changes(updated=(after,), entries=(entry,), notices=(notice,) if notice else ())

@@ -1,0 +1,78 @@
+"""People's actions on an alert: one transaction each, then the live feed and the notifier's hint."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Callable
+
+from convex_common.contracts import DELIVERIES_DUE, MAX_DELIVERIES, DeliveryIds
+from convex_common.domain.alert import Alert, as_wire
+from convex_common.domain.change import Changes
+from convex_common.domain.transitions import acknowledge, resolve
+from convex_common.errors import NotFound, PreconditionFailed
+from convex_common.ids import Ids
+from convex_common.ports import FeedPublisher, HintSender
+from convex_common.postgres.alert_store import lock_one, save
+from convex_common.postgres.configuration import load_channels
+from convex_common.postgres.database import Connection, Database
+
+
+class AlertActions:
+    """Acknowledge and resolve. Synchronous: an event loop calls it in a thread."""
+
+    def __init__(self, database: Database, ids: Ids, publisher: FeedPublisher, sender: HintSender) -> None:
+        self._database = database
+        self._ids = ids
+        self._publisher = publisher
+        self._sender = sender
+
+    def acknowledge(
+        self, workspace_id: uuid.UUID, alert_id: uuid.UUID, *, user_id: str, if_match: int | None, now: dt.datetime
+    ) -> bytes:
+        """The alert's JSON afterwards. NotFound, Conflict, PreconditionFailed (it is not of version `if_match`)."""
+        return self._act(workspace_id, alert_id, if_match, now, lambda alert, _: acknowledge(alert, user_id, now))
+
+    def resolve(
+        self,
+        workspace_id: uuid.UUID,
+        alert_id: uuid.UUID,
+        *,
+        user_id: str,
+        notes: str | None,
+        if_match: int | None,
+        now: dt.datetime,
+    ) -> bytes:
+        """The alert's JSON afterwards. NotFound, Conflict, PreconditionFailed."""
+        return self._act(
+            workspace_id,
+            alert_id,
+            if_match,
+            now,
+            lambda alert, connection: resolve(alert, user_id, notes, now, load_channels(connection)),
+        )
+
+    def _act(
+        self,
+        workspace_id: uuid.UUID,
+        alert_id: uuid.UUID,
+        if_match: int | None,
+        now: dt.datetime,
+        decide: Callable[[Alert, Connection], Changes],
+    ) -> bytes:
+        with self._database.transaction(workspace_id) as connection:
+            alert = lock_one(connection, workspace_id, alert_id)
+            if alert is None:
+                raise NotFound("there is no such alert in this workspace")
+            if if_match is not None and alert.version != if_match:
+                raise PreconditionFailed(
+                    f"the alert is of version {alert.version} by now, not {if_match}", cure="load it and decide again"
+                )
+            changes = decide(alert, connection)
+            written = save(connection, workspace_id, changes, self._ids, now)
+            events = written.live_events()
+        self._publisher.publish(events)
+        for start in range(0, len(written.delivery_ids), MAX_DELIVERIES):
+            chunk = written.delivery_ids[start : start + MAX_DELIVERIES]
+            self._sender.send(DELIVERIES_DUE, DeliveryIds(tuple(map(str, chunk))))
+        return as_wire(changes.updated[0])

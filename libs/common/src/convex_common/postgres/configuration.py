@@ -1,0 +1,94 @@
+"""A workspace's rules and channels as the domain wants them, with the version they were read at."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from convex_common.domain.channel import Channel, ChannelKind, Matcher, Operator
+from convex_common.domain.rule import Aggregation, AlertType, Condition, Rule
+from convex_common.domain.severity import Severity
+from convex_common.postgres.database import Connection
+
+RULES = """SELECT id, framework_id, name, alert_type, metric, condition, threshold_value, change_percentage,
+    window_seconds, aggregation, for_seconds, clear_value, suppression_seconds, severity, labels, channel_ids, enabled,
+    deleted_at IS NOT NULL FROM rules WHERE deleted_at IS NULL OR deleted_at > now() - interval '30 days' ORDER BY id"""
+CHANNELS = "SELECT id, kind, config, min_severity, matchers, enabled FROM channels WHERE deleted_at IS NULL ORDER BY id"
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Rules (those deleted of late too, for what was accepted before) and channels of one workspace."""
+
+    version: int
+    rules: Mapping[uuid.UUID, Rule]
+    by_metric: Mapping[tuple[uuid.UUID, str], tuple[Rule, ...]]
+    channels: tuple[Channel, ...]
+    source_names: Mapping[uuid.UUID, str]
+
+
+def load(connection: Connection) -> Configuration:
+    """Read it inside a workspace's transaction. The version comes first: what changes meanwhile is only read again."""
+    version = connection.execute("SELECT config_version FROM workspaces").fetchone()
+    rules = [_rule(row) for row in connection.execute(RULES).fetchall()]
+    by_metric: dict[tuple[uuid.UUID, str], list[Rule]] = {}
+    for rule in rules:
+        if rule.enabled and not rule.deleted:
+            by_metric.setdefault((rule.framework_id, rule.metric), []).append(rule)
+    sources = connection.execute("SELECT id, name FROM frameworks WHERE source IS NOT NULL").fetchall()
+    return Configuration(
+        version=version[0] if version else 0,
+        rules={rule.id: rule for rule in rules},
+        by_metric={key: tuple(found) for key, found in by_metric.items()},
+        channels=load_channels(connection),
+        source_names=dict(sources),
+    )
+
+
+def load_channels(connection: Connection) -> tuple[Channel, ...]:
+    """The workspace's channels that are not deleted."""
+    return tuple(_channel(row) for row in connection.execute(CHANNELS).fetchall())
+
+
+def target_of(channel_id: uuid.UUID, config: Mapping[str, Any]) -> str:
+    """What attempts at once are capped by: the host of the channel's address, else the channel itself."""
+    url = config.get("url")
+    host = urlsplit(url).hostname if isinstance(url, str) else None
+    return host or str(channel_id)
+
+
+def _rule(row: tuple[Any, ...]) -> Rule:
+    return Rule(
+        id=row[0],
+        framework_id=row[1],
+        name=row[2],
+        alert_type=AlertType(row[3]),
+        metric=row[4],
+        condition=Condition(row[5]),
+        threshold_value=row[6],
+        change_percentage=row[7],
+        window_seconds=row[8],
+        aggregation=Aggregation(row[9]) if row[9] else None,
+        for_seconds=row[10],
+        clear_value=row[11],
+        suppression_seconds=row[12],
+        severity=Severity(row[13]),
+        labels=row[14],
+        channel_ids=None if row[15] is None else tuple(row[15]),
+        enabled=row[16],
+        deleted=row[17],
+    )
+
+
+def _channel(row: tuple[Any, ...]) -> Channel:
+    return Channel(
+        id=row[0],
+        kind=ChannelKind(row[1]),
+        min_severity=Severity(row[3]),
+        matchers=tuple(Matcher(item["name"], Operator(item["op"]), item["value"]) for item in row[4]),
+        enabled=row[5],
+        target=target_of(row[0], row[2]),
+    )

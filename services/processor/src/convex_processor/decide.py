@@ -1,0 +1,169 @@
+"""Decides a batch: events in their order, through series and episodes, to changes. Pure; a bad event is named."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from convex_common.domain.alert import Alert, Reason, Resolution
+from convex_common.domain.change import Changes, Timer
+from convex_common.domain.fingerprint import series_key
+from convex_common.events import (
+    HoldEnd,
+    Observation,
+    Observations,
+    Payload,
+    SourceAlert,
+    SourceEnd,
+    Trigger,
+    WindowEnd,
+    decode,
+)
+from convex_common.postgres.configuration import Configuration
+from convex_processor.claims import ClaimedEvent
+from convex_processor.domain.episodes import Episodes, Origin
+from convex_processor.domain.occurrence import of_source, of_trigger
+from convex_processor.domain.series import Clears, Fires, Series, SeriesBatch
+
+
+class EventFailed(Exception):  # noqa: N818 - named like the tree of errors in common
+    """One event of a batch cannot be processed; the others can."""
+
+    def __init__(self, event: ClaimedEvent, cause: Exception) -> None:
+        super().__init__(f"{type(cause).__name__}: {cause}")
+        self.event = event
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An event and its payload."""
+
+    event: ClaimedEvent
+    payload: Payload
+
+
+def decoded(events: Sequence[ClaimedEvent]) -> list[Decoded]:
+    """Every payload, typed; EventFailed for the first that is malformed."""
+    result: list[Decoded] = []
+    for event in events:
+        try:
+            result.append(Decoded(event, decode(event.kind, event.payload)))
+        except Exception as error:
+            raise EventFailed(event, error) from error
+    return result
+
+
+def series_keys(workspace_id: uuid.UUID, batch: Sequence[Decoded]) -> set[bytes]:
+    """The series that the batch reads."""
+    keys: set[bytes] = set()
+    for item in batch:
+        if isinstance(item.payload, Observations):
+            keys.update(series_key(workspace_id, o.framework_id, o.metric, o.labels) for o in item.payload.items)
+        elif isinstance(item.payload, HoldEnd):
+            keys.add(bytes.fromhex(item.payload.series))
+    return keys
+
+
+def observations(batch: Sequence[Decoded]) -> list[Observation]:
+    """All observations of the batch, to be stored."""
+    return [one for item in batch if isinstance(item.payload, Observations) for one in item.payload.items]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesOutcome:
+    """What a batch's observations make of its series, before any alert was loaded."""
+
+    touched: tuple[Series, ...]
+    timers: tuple[Timer, ...]
+    steps: Mapping[uuid.UUID, tuple[Fires | Clears, ...]]
+    fingerprints: frozenset[bytes]
+
+
+NO_SERIES = SeriesOutcome((), (), {}, frozenset())
+
+
+def evaluate_series(
+    workspace_id: uuid.UUID,
+    batch: Sequence[Decoded],
+    configuration: Configuration,
+    known: dict[bytes, Series],
+    now: dt.datetime,
+) -> SeriesOutcome:
+    """Run the rules over the batch's observations, in order."""
+    series = SeriesBatch(workspace_id, configuration.by_metric, now, known)
+    steps: dict[uuid.UUID, tuple[Fires | Clears, ...]] = {}
+    fingerprints: set[bytes] = set()
+    for item in batch:
+        try:
+            if isinstance(item.payload, Observations):
+                found = tuple(outcome for one in item.payload.items for outcome in series.observe(one))
+            elif isinstance(item.payload, HoldEnd):
+                found = tuple(series.hold_end(item.payload, configuration.rules))
+            else:
+                continue
+        except Exception as error:
+            raise EventFailed(item.event, error) from error
+        steps[item.event.id] = found
+        fingerprints.update(outcome.fingerprint for outcome in found)
+    return SeriesOutcome(tuple(series.touched.values()), tuple(series.timers), steps, frozenset(fingerprints))
+
+
+def fingerprints(batch: Sequence[Decoded], series: SeriesOutcome) -> set[bytes]:
+    """The fingerprints whose latest alerts the batch needs."""
+    keys = {item.event.key for item in batch if isinstance(item.payload, Trigger | SourceAlert | WindowEnd | SourceEnd)}
+    return keys | series.fingerprints
+
+
+def decide(
+    workspace_id: uuid.UUID,
+    batch: Sequence[Decoded],
+    configuration: Configuration,
+    series: SeriesOutcome,
+    latest: Mapping[bytes, Alert],
+    new_id: Callable[[], uuid.UUID],
+    now: dt.datetime,
+) -> Changes:
+    """Apply every event to the alerts of its fingerprint."""
+    episodes = Episodes(workspace_id, latest, configuration.rules, configuration.channels, new_id, now)
+    for item in batch:
+        try:
+            _apply(item, episodes, configuration, series)
+        except Exception as error:
+            raise EventFailed(item.event, error) from error
+    return episodes.changes()
+
+
+def _apply(item: Decoded, episodes: Episodes, configuration: Configuration, series: SeriesOutcome) -> None:
+    event, payload = item.event, item.payload
+    origin = Origin(event.id, event.traceparent)
+    match payload:
+        case Trigger():
+            _trigger(event, payload, episodes, configuration, origin)
+        case SourceAlert(resolved=True):
+            episodes.source_resolved(event.key, payload.starts_at, origin)
+        case SourceAlert():
+            episodes.source_firing(event.key, of_source(payload), origin)
+        case WindowEnd():
+            episodes.window_end(event.key, payload, origin)
+        case SourceEnd():
+            episodes.source_end(event.key, payload, origin)
+        case Observations() | HoldEnd():
+            for outcome in series.steps.get(event.id, ()):
+                if isinstance(outcome, Fires):
+                    episodes.occurrence(outcome.fingerprint, outcome.occurrence, origin)
+                else:
+                    episodes.clear(outcome.fingerprint, outcome.reason, outcome.resolution, origin)
+
+
+def _trigger(
+    event: ClaimedEvent, trigger: Trigger, episodes: Episodes, configuration: Configuration, origin: Origin
+) -> None:
+    rule = configuration.rules.get(trigger.rule_id)
+    if rule is None:
+        raise LookupError(f"rule {trigger.rule_id} is gone")
+    if trigger.resolved:
+        episodes.clear(event.key, Reason.CONDITION_CLEARED, Resolution.AUTOMATIC, origin)
+    else:
+        episodes.occurrence(event.key, of_trigger(rule, trigger), origin)

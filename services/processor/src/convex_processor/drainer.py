@@ -1,0 +1,146 @@
+"""Drainers: claim and process until the inbox is empty. One at low load, more under backlog."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psycopg
+
+from convex_common.errors import LeaseLost, StoreUnavailable
+from convex_common.postgres.database import Connection
+from convex_processor import claims
+from convex_processor.batches import BatchProcessor
+from convex_processor.claims import Width
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE, LAST_PAUSE = 0.1, 2.0
+
+
+@dataclass(frozen=True)
+class ClaimLimits:
+    """A claim's rows, and its lease in seconds. Statements time out well before the lease does."""
+
+    max_rows: int = 500
+    lease_seconds: float = 15.0
+
+
+class Drainer:
+    """One connection and what runs on it; connects when needed and anew after a failure."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        processor: Callable[[Connection], BatchProcessor],
+        limits: ClaimLimits,
+    ) -> None:
+        self._connect = connect
+        self._processor = processor
+        self._limits = limits
+        self._connection: Connection | None = None
+        self._batches: BatchProcessor | None = None
+        self._width = Width(limits.max_rows)
+        self._lost: tuple[int, tuple[int, ...]] | None = None
+
+    def step(self) -> int:
+        """Claim and process once; the number of events that the claim held.
+
+        Raises StoreUnavailable where PostgreSQL failed; the claim is given back with the next connection.
+        """
+        try:
+            connection, batches = self._ready()
+            claim = claims.claim(connection, self._width.shards, self._limits.max_rows, self._limits.lease_seconds)
+            if claim is None:
+                return 0
+            self._width.learn(len(claim.events))
+            self._lost = (claim.token, claim.shards)
+            try:
+                batches.run(claim)
+            except LeaseLost:
+                log.warning("a lease ran out during the work; the events are left to others")
+                claims.give_back(connection, claim.token, claim.shards)
+            self._lost = None
+            return len(claim.events)
+        except psycopg.Error as error:
+            self.close()
+            raise StoreUnavailable(f"PostgreSQL failed: {str(error).splitlines()[:1]}", 1.0) from error
+
+    def close(self) -> None:
+        """Drop the connection."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._batches = None
+
+    def _ready(self) -> tuple[Connection, BatchProcessor]:
+        if self._connection is None or self._batches is None or self._connection.closed:
+            self._connection = self._connect()
+            self._batches = self._processor(self._connection)
+        if self._lost is not None:
+            claims.give_back(self._connection, *self._lost)
+            self._lost = None
+        return self._connection, self._batches
+
+
+class DrainerPool:
+    """Lets a hint start a drainer, or tells one that is at work to look again."""
+
+    def __init__(self, make: Callable[[], Drainer], size: int, full: int) -> None:
+        self._free = [make() for _ in range(size)]
+        self._all = tuple(self._free)
+        self._full = full
+        self._lock = threading.Lock()
+        self._dirty = 0
+        self._busy = 0
+        self._backlog = False
+        self._stopping = threading.Event()
+        self.healthy = threading.Event()
+
+    def drain(self) -> None:
+        """Work until nothing is due. Returns at once where a drainer is at work that can take this along."""
+        with self._lock:
+            self._dirty += 1
+            if not self._free or (self._busy and not self._backlog) or self._stopping.is_set():
+                return
+            drainer = self._free.pop()
+            self._busy += 1
+        try:
+            self._work(drainer)
+        finally:
+            with self._lock:
+                self._free.append(drainer)
+                self._busy -= 1
+
+    def stop(self, timeout: float) -> None:
+        """Finish the batches under way, start no more."""
+        self._stopping.set()
+        deadline = threading.Event()
+        for _ in range(int(timeout * 20)):
+            if not self._busy:
+                break
+            deadline.wait(0.05)
+        for drainer in self._all:
+            drainer.close()
+
+    def _work(self, drainer: Drainer) -> None:
+        pause = FIRST_PAUSE
+        while not self._stopping.is_set():
+            seen = self._dirty
+            try:
+                rows = drainer.step()
+            except StoreUnavailable as error:
+                if self.healthy.is_set():
+                    log.warning("processing waits: %s", error)
+                self.healthy.clear()
+                self._stopping.wait(pause)
+                pause = min(pause * 2, LAST_PAUSE)
+                continue
+            self.healthy.set()
+            pause = FIRST_PAUSE
+            self._backlog = rows >= self._full
+            if rows == 0:
+                with self._lock:
+                    if self._dirty == seen:
+                        return
