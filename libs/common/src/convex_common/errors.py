@@ -76,3 +76,7 @@ class ChannelUnavailable(ChannelError):
 
 class ChannelRejected(ChannelError):
     """It will never take it: not retried."""
+
+
+class PreconditionFailed(ConvexError):
+    """It has changed since the version that the caller saw."""

@@ -46,7 +46,7 @@ DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 class CommonSettings(BaseSettings):
     """What every service reads. A field's description is the cure that is named when its value is missing or malformed.
 
-    Redis is given by REDIS_URL, or by REDIS_HOST with REDIS_PORT and REDIS_PASSWORD; an empty variable is an absent one.
+    Redis is given by REDIS_URL, or by REDIS_HOST, REDIS_PORT and REDIS_PASSWORD. An empty variable is an absent one.
     A service's own class may raise SettingsError in a validator for what only holds between several variables.
     """
 
@@ -110,7 +110,7 @@ S = TypeVar("S", bound=BaseSettings)
 
 
 def load(cls: type[S]) -> S:
-    """The settings of a service, or SettingsError with one line `NAME: what is wrong; cure`, which never shows a secret."""
+    """The settings of a service, or SettingsError with one line `NAME: what is wrong; cure`, without any secret."""
     try:
         return cls()
     except ValidationError as error:

@@ -1,0 +1,8 @@
+"""Makes `tests.support` importable and its fixtures known; each file there holds the fixtures of one thing."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+pytest_plugins = ["tests.support.valkey", "tests.support.postgres"]
