@@ -1,0 +1,1 @@
+"""Convex Alerts on one machine: embedded stores, supervisor, demo."""

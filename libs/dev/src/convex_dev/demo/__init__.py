@@ -1,0 +1,1 @@
+"""Live sample traffic for the workspace `demo`, through the public API as any sender would."""

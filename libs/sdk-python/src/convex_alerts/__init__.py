@@ -1,0 +1,1 @@
+"""Python client and the convex command for Convex Alerts."""

@@ -1,0 +1,118 @@
+"""`convex observe`: one value, or a recorded series played again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from convex_alerts.client import Client
+    from convex_alerts.replay import Schedule
+
+TICK = 0.25
+
+
+def observe(
+    value: Annotated[float | None, typer.Argument(help="The value, unless --replay gives many.")] = None,
+    *,
+    replay: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A CSV file of `timestamp,value`.")
+    ] = None,
+    speed: Annotated[float, typer.Option(help="How much faster than recorded to replay.")] = 1.0,
+    framework: Annotated[str | None, typer.Option(help="Its name; made when it is missing.")] = None,
+    metric: Annotated[str | None, typer.Option(help="The metric's name; with --replay the file's by default.")] = None,
+    label: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="May be repeated.")] = None,
+    url: Annotated[str | None, typer.Option(help="CONVEX_URL, or this machine's instance, by default.")] = None,
+    token: Annotated[str | None, typer.Option(help="CONVEX_TOKEN, or this machine's instance's, by default.")] = None,
+) -> None:
+    """Send observations: one VALUE now, or a recorded series shifted to now with its gaps divided by --speed."""
+    from convex_alerts.cli import connection
+    from convex_alerts.client import Client
+    from convex_alerts.errors import ConvexAlertsError
+    from convex_alerts.replay import Unreadable
+
+    if (value is None) == (replay is None):
+        raise typer.BadParameter("give either a VALUE or --replay FILE.csv")
+    if speed <= 0:
+        raise typer.BadParameter("--speed must be above 0")
+    labels = _labels(label or [])
+    framework = framework or ("replay" if replay else None)
+    metric = metric or (replay.stem if replay else None)
+    if not framework or not metric:
+        raise typer.BadParameter("a single value needs --framework and --metric")
+    try:
+        with Client(*connection.find(url, token)) as client:
+            if replay:
+                _replay(client, replay, speed, framework=framework, metric=metric, labels=labels)
+            else:
+                assert value is not None
+                _send_one(client, value, framework, metric, labels)
+    except (ConvexAlertsError, Unreadable) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+
+
+def _labels(pairs: list[str]) -> dict[str, str]:
+    labels = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not name or not equals:
+            raise typer.BadParameter(f"--label {pair}: write NAME=VALUE")
+        labels[name] = value
+    return labels
+
+
+def _send_one(client: Client, value: float, framework: str, metric: str, labels: Mapping[str, str]) -> None:
+    from convex_alerts.client import Observation
+
+    framework_id = client.ensure("frameworks", {"name": framework})["id"]
+    client.observe([Observation(framework_id, metric, value, labels, datetime.now(UTC))])
+    typer.echo(f"{framework} {metric} {value:g}")
+
+
+def _replay(
+    client: Client, path: Path, speed: float, *, framework: str, metric: str, labels: Mapping[str, str]
+) -> None:
+    from convex_alerts import replay
+
+    points = replay.read(path)
+    if not points:
+        raise replay.Unreadable(f"{path}: there is no value in it")
+    framework_id = client.ensure("frameworks", {"name": framework})["id"]
+    schedule = replay.Schedule(points, speed, datetime.now(UTC))
+    accepted = _play(client, schedule, framework_id, metric, labels)
+    typer.echo(f"{accepted} observations of {metric} sent to {framework}")
+
+
+def _play(client: Client, schedule: Schedule, framework_id: str, metric: str, labels: Mapping[str, str]) -> int:
+    """Send each point when it is due, those of a quarter of a second together; how many were accepted."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from convex_alerts.client import MOST_PER_REQUEST, Observation
+
+    points = schedule.points
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    sent = accepted = 0
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(f"{metric}, {schedule.length.total_seconds():.0f} s", total=len(points))
+        while sent < len(points):
+            end = schedule.due(sent, datetime.now(UTC), MOST_PER_REQUEST)
+            if end > sent:
+                accepted += client.observe(
+                    [
+                        Observation(framework_id, metric, points[index].value, labels, schedule.at(index))
+                        for index in range(sent, end)
+                    ]
+                )
+                progress.advance(task, end - sent)
+                sent = end
+            if sent < len(points):
+                wait = schedule.at(sent) - datetime.now(UTC)
+                time.sleep(max(TICK, wait / timedelta(seconds=1)) if wait > timedelta(0) else 0)
+    return accepted
