@@ -43,6 +43,7 @@ class Reader:
             prefix,
             on_disconnect=lambda: self.told.append("lost"),
             on_reconnect=lambda: self.told.append("back"),
+            ping_after=0.3,
         )
 
     async def read(self) -> None:
@@ -140,3 +141,32 @@ def test_publishing_without_redis_says_no_and_holds_nobody_up(own_valkey: Valkey
                 assert time.monotonic() - began < 1.0
             back()
             eventually(lambda: publisher.publish([event(3)]), what="publishing again")
+
+
+def test_a_connection_that_went_silent_is_given_up(own_valkey: Valkey, queue_prefix: str) -> None:
+    async def scenario() -> None:
+        async with reading(own_valkey.url, queue_prefix) as reader:
+            await followed(reader, HERE)
+            own_valkey.freeze()
+            await eventually_async(lambda: "lost" in reader.told)
+            own_valkey.thaw()
+            await eventually_async(lambda: reader.told[-1] == "back")
+
+    asyncio.run(scenario())
+
+
+def test_a_password_and_a_database_are_honoured(own_valkey: Valkey, queue_prefix: str) -> None:
+    with own_valkey.client() as client:
+        client.config_set("requirepass", "p@ss")
+    url = f"redis://:p%40ss@127.0.0.1:{own_valkey.port}/3"
+
+    async def scenario() -> None:
+        async with reading(url, queue_prefix) as reader:
+            await followed(reader, HERE)
+            with closing(LivePublisher(url, queue_prefix, within=5)) as publisher:
+                assert publisher.publish([event(1)])
+            await eventually_async(lambda: reader.offsets == [1])
+
+    asyncio.run(scenario())
+    with closing(LivePublisher(own_valkey.url, queue_prefix, within=5)) as stranger:
+        assert not stranger.publish([event(2)])

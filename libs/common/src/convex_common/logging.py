@@ -23,7 +23,7 @@ _SECRETS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"\b(bearer[\s.])[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), r"\1***"),
     (re.compile(r"\bcvx_[A-Za-z0-9_-]+"), "cvx_***"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), "***"),
-    (re.compile(r"([a-z][a-z0-9+.-]*://[^\s/:@'\"]*:)[^\s/'\"]+(?=@)", re.IGNORECASE), r"\1***"),
+    (re.compile(r"([a-z][a-z0-9+.-]*://[^\s/:@'\"]*:)[^\s'\"]+(?=@)", re.IGNORECASE), r"\1***"),
     (re.compile(r"\b(password['\"]?\s*[:=]\s*['\"]?)[^\s'\",;&]+", re.IGNORECASE), r"\1***"),
 )
 

@@ -84,7 +84,7 @@ class CommonSettings(BaseSettings):
         default="INFO", description="use DEBUG, INFO, WARNING, ERROR or CRITICAL"
     )
     otel_exporter_otlp_endpoint: str | None = Field(
-        default=None, description="give http://COLLECTOR:4318, or leave it out"
+        default=None, pattern=r"^https?://", description="give http://COLLECTOR:4318, or leave it out"
     )
     otel_service_name: str | None = None
 

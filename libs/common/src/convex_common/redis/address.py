@@ -118,7 +118,10 @@ def _admitted(answer: object) -> None:
 
 def _tls(options: dict[str, str]) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=options.get("ssl_ca_certs"), capath=options.get("ssl_ca_path"))
-    required = _CERT_REQS[options.get("ssl_cert_reqs", "required")]
+    wanted = options.get("ssl_cert_reqs", "required")
+    if wanted not in _CERT_REQS:
+        raise ValueError(f"ssl_cert_reqs is {wanted!r}, none of none, optional, required")
+    required = _CERT_REQS[wanted]
     hostname = options.get("ssl_check_hostname", "true").lower() in {"true", "1", "yes"}
     context.check_hostname = hostname and required is ssl.CERT_REQUIRED
     context.verify_mode = required

@@ -70,6 +70,7 @@ class AsyncLiveSubscriber:
 
     `on_reconnect` is called each time, the first included, that a connection stands with every channel confirmed, and
     `on_disconnect` when it was lost: messages published in between are gone, so positions are to be checked then.
+    A connection that is silent for `ping_after` seconds is pinged, and given up after as long again.
     """
 
     def __init__(
@@ -79,11 +80,13 @@ class AsyncLiveSubscriber:
         *,
         on_disconnect: Callable[[], None] = lambda: None,
         on_reconnect: Callable[[], None] = lambda: None,
+        ping_after: float = _PING_AFTER,
     ) -> None:
         self._address = Address.parse(cache_redis_url)
         self._prefix = queue_prefix
         self._on_disconnect = on_disconnect
         self._on_reconnect = on_reconnect
+        self._ping_after = ping_after
         self._channels: dict[bytes, UUID] = {}
         self._confirming: dict[bytes, deque[asyncio.Future[bool]]] = {}
         self._writer: asyncio.StreamWriter | None = None
@@ -146,7 +149,7 @@ class AsyncLiveSubscriber:
         replies, silent = Replies(), False
         while True:
             try:
-                async with asyncio.timeout(_PING_AFTER):
+                async with asyncio.timeout(self._ping_after):
                     data = await reader.read(_READ_SIZE)
             except TimeoutError:
                 if silent:
