@@ -68,12 +68,12 @@ class WindowEnd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HoldEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """Timer: a rule's hold time on a series ends. Key: observations_key of the series' shard."""
+    """Timer: a rule's hold on a series, begun at `since` (Unix time), ends. Key: observations_key of its shard."""
 
     kind: ClassVar[str] = "timer:hold_end"
     rule_id: uuid.UUID
     series: str
-    since: dt.datetime
+    since: float
 
 
 class SourceEnd(msgspec.Struct, frozen=True, kw_only=True):

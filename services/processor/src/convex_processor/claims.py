@@ -13,8 +13,8 @@ from convex_common.postgres.database import Connection
 
 CLAIM = """SELECT id, workspace_id, shard, kind, key, attempts, payload, traceparent, token, config_version
 FROM claim_events(%s, %s, make_interval(secs => %s))"""
-RELEASE = "SELECT expect(release_shards(%s, %s::smallint[]), %s, 'CX001')"
-RELEASE_QUIETLY = "SELECT release_shards(%s, %s::smallint[])"
+RELEASE = "SELECT expect(release_shards(%s, %b::smallint[]), %s, 'CX001')"
+RELEASE_QUIETLY = "SELECT release_shards(%s, %b::smallint[])"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from convex_common.domain.alert import Alert, Reason, Resolution
 from convex_common.domain.change import Changes, Timer
@@ -132,7 +132,8 @@ def decide(
             _apply(item, episodes, configuration, series)
         except Exception as error:
             raise EventFailed(item.event, error) from error
-    return episodes.changes()
+    changes = episodes.changes()
+    return replace(changes, timers=(*changes.timers, *series.timers))
 
 
 def _apply(item: Decoded, episodes: Episodes, configuration: Configuration, series: SeriesOutcome) -> None:

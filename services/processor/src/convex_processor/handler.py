@@ -23,7 +23,7 @@ from convex_processor.claims import ClaimedEvent
 from convex_processor.configurations import Configurations
 
 BEGIN = "SELECT set_config('app.workspace_id', %s, true), clock_timestamp()"
-FINISH = """WITH d AS (DELETE FROM inbox WHERE shard = ANY(%(shards)s::smallint[]) AND id = ANY(%(ids)s::uuid[])
+FINISH = """WITH d AS (DELETE FROM inbox WHERE shard = ANY(%(shards)b::smallint[]) AND id = ANY(%(ids)b::uuid[])
     RETURNING 1) SELECT expect(count(*), %(wanted)s, 'CX001') FROM d"""
 COUNT = """INSERT INTO queue_counters AS c (workspace_id, queue, minute, slot, completed)
 VALUES (%(workspace)s, 'alert', date_trunc('minute', clock_timestamp()), %(slot)s, %(done)s)

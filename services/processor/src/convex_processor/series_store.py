@@ -13,22 +13,22 @@ from convex_common.postgres.database import Connection
 from convex_processor.domain.conditions import SeriesState
 from convex_processor.domain.series import Series
 
-LOAD = """SELECT x.* FROM unnest(%(series)s::bytea[]) u(s) CROSS JOIN LATERAL (
+LOAD = """SELECT x.* FROM unnest(%(series)b::bytea[]) u(s) CROSS JOIN LATERAL (
     SELECT t.series, t.framework_id, t.metric, t.labels, t.last_value, t.last_at, t.state FROM series_state t
     WHERE t.workspace_id = %(workspace)s AND t.series = u.s FOR UPDATE) x"""
 
 SAVE = """INSERT INTO series_state (workspace_id, series, framework_id, metric, labels, last_value, last_at, state)
 SELECT %(workspace)s, u.series, u.framework_id, u.metric, u.labels::jsonb, u.last_value, u.last_at, u.state
-FROM unnest(%(series)s::bytea[], %(framework_id)s::uuid[], %(metric)s::text[], %(labels)s::text[],
-            %(last_value)s::float8[], %(last_at)s::timestamptz[], %(state)s::bytea[])
+FROM unnest(%(series)b::bytea[], %(framework_id)b::uuid[], %(metric)b::text[], %(labels)b::text[],
+            %(last_value)b::float8[], %(last_at)b::timestamptz[], %(state)b::bytea[])
      AS u(series, framework_id, metric, labels, last_value, last_at, state)
 ON CONFLICT (workspace_id, series) DO UPDATE
 SET last_value = excluded.last_value, last_at = excluded.last_at, state = excluded.state"""
 
 STORE = """INSERT INTO observations (workspace_id, series, framework_id, metric, value, at)
 SELECT %(workspace)s, u.series, u.framework_id, u.metric, u.value, u.at
-FROM unnest(%(series)s::bytea[], %(framework_id)s::uuid[], %(metric)s::text[], %(value)s::float8[],
-            %(at)s::timestamptz[]) AS u(series, framework_id, metric, value, at)"""
+FROM unnest(%(series)b::bytea[], %(framework_id)b::uuid[], %(metric)b::text[], %(value)b::float8[],
+            %(at)b::timestamptz[]) AS u(series, framework_id, metric, value, at)"""
 
 _state = msgspec.json.Decoder(SeriesState)
 _encode = msgspec.json.Encoder().encode

@@ -35,7 +35,7 @@ def column_type(name: str) -> str:
 def array_parameter(name: str) -> str:
     """The parameter that carries a column's values for many rows; JSON and nested arrays travel as text."""
     kind = column_type(name)
-    return f"%({name})s::{_SENT_AS.get(kind, kind)}[]"
+    return f"%({name})b::{_SENT_AS.get(kind, kind)}[]"
 
 
 def unpacked(name: str, alias: str) -> str:

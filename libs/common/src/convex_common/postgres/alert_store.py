@@ -27,7 +27,7 @@ FOLDED = ("occurrences", "last_seen_at", "current_value", "threshold_value", "co
 FIXED = ("workspace_id", "id", "fingerprint", "framework_id", "rule_id", "triggered_at", "source")
 UPDATED = tuple(name for name in COLUMNS if name not in FIXED)
 
-LATEST = f"""SELECT x.* FROM unnest(%(fingerprints)s::bytea[]) u(fp) CROSS JOIN LATERAL (
+LATEST = f"""SELECT x.* FROM unnest(%(fingerprints)b::bytea[]) u(fp) CROSS JOIN LATERAL (
     SELECT {SELECTED} FROM alerts a WHERE a.workspace_id = %(workspace)s AND a.fingerprint = u.fp
     ORDER BY a.id DESC LIMIT 1 FOR UPDATE) x"""
 
@@ -58,22 +58,22 @@ UPDATE = _update(UPDATED)
 NOTIFY = """WITH n AS (
     INSERT INTO notifications (workspace_id, id, alert_id, cause, sequence, reason, data)
     SELECT %(workspace)s, u.id, u.alert_id, u.cause, u.sequence, u.reason, u.data
-    FROM unnest(%(id)s::uuid[], %(alert_id)s::uuid[], %(cause)s::text[], %(sequence)s::int4[], %(reason)s::text[],
-                %(data)s::bytea[]) AS u(id, alert_id, cause, sequence, reason, data)
+    FROM unnest(%(id)b::uuid[], %(alert_id)b::uuid[], %(cause)b::text[], %(sequence)b::int4[], %(reason)b::text[],
+                %(data)b::bytea[]) AS u(id, alert_id, cause, sequence, reason, data)
     ON CONFLICT DO NOTHING RETURNING id, alert_id)
 INSERT INTO deliveries (workspace_id, id, notification_id, channel_id, alert_id, target, traceparent)
 SELECT %(workspace)s, d.id, d.notification_id, d.channel_id, n.alert_id, d.target, d.traceparent
-FROM unnest(%(delivery_id)s::uuid[], %(notification_id)s::uuid[], %(channel_id)s::uuid[], %(target)s::text[],
-            %(traceparent)s::text[]) AS d(id, notification_id, channel_id, target, traceparent)
+FROM unnest(%(delivery_id)b::uuid[], %(notification_id)b::uuid[], %(channel_id)b::uuid[], %(target)b::text[],
+            %(traceparent)b::text[]) AS d(id, notification_id, channel_id, target, traceparent)
 JOIN n ON n.id = d.notification_id"""
 
 SET_TIMERS = """INSERT INTO timers (workspace_id, kind, subject, due_at, shard, key, payload)
 SELECT %(workspace)s, u.kind, u.subject, u.due_at, u.shard, u.key, u.payload
-FROM unnest(%(kind)s::text[], %(subject)s::text[], %(due_at)s::timestamptz[], %(shard)s::int2[], %(key)s::bytea[],
-            %(payload)s::bytea[]) AS u(kind, subject, due_at, shard, key, payload)
+FROM unnest(%(kind)b::text[], %(subject)b::text[], %(due_at)b::timestamptz[], %(shard)b::int2[], %(key)b::bytea[],
+            %(payload)b::bytea[]) AS u(kind, subject, due_at, shard, key, payload)
 ON CONFLICT (workspace_id, kind, subject) DO UPDATE SET due_at = excluded.due_at, payload = excluded.payload"""
 
-DROP_TIMERS = """DELETE FROM timers t USING unnest(%(kind)s::text[], %(subject)s::text[]) AS u(kind, subject)
+DROP_TIMERS = """DELETE FROM timers t USING unnest(%(kind)b::text[], %(subject)b::text[]) AS u(kind, subject)
 WHERE t.workspace_id = %(workspace)s AND t.kind = u.kind AND t.subject = u.subject"""
 
 LOG = """WITH f AS (
@@ -84,9 +84,10 @@ l AS (
                            detail, data, at, traceparent)
     SELECT u.id, %(workspace)s, f.base + u.place - 1, u.alert_id, u.framework_id, u.event, u.reason, u.count, u.actor,
            u.event_ids::uuid[], u.detail, u.data, %(now)s, u.traceparent
-    FROM f, unnest(%(id)s::uuid[], %(alert_id)s::uuid[], %(framework_id)s::uuid[], %(event)s::text[],
-                   %(reason)s::text[], %(count)s::int4[], %(actor)s::text[], %(event_ids)s::text[], %(detail)s::bytea[], %(data)s::bytea[],
-                   %(traceparent)s::text[]) WITH ORDINALITY
+    FROM f, unnest(%(id)b::uuid[], %(alert_id)b::uuid[], %(framework_id)b::uuid[], %(event)b::text[],
+                   %(reason)b::text[], %(count)b::int4[], %(actor)b::text[], %(event_ids)b::text[],
+                   %(detail)b::bytea[], %(data)b::bytea[],
+                   %(traceparent)b::text[]) WITH ORDINALITY
          AS u(id, alert_id, framework_id, event, reason, count, actor, event_ids, detail, data, traceparent, place))
 SELECT base, epoch FROM f"""
 

@@ -92,7 +92,7 @@ class SeriesBatch:
         if series is None or rule is None or rule.deleted or not rule.enabled or series.last_value is None:
             return
         mark = series.state.marks.get(str(rule.id), Mark())
-        if not held(rule, mark, timer.since.timestamp()):
+        if not held(rule, mark, timer.since):
             return
         self.touched[series.key] = series
         series.state = SeriesState(
@@ -110,10 +110,8 @@ class SeriesBatch:
             yield self._fires(rule, series, observation.value)
         elif found.outcome is Outcome.CLEARS:
             yield Clears(self._fingerprint(rule, series))
-        elif found.outcome is Outcome.PENDING and found.mark.pending_since is not None:
-            since = dt.datetime.fromtimestamp(found.mark.pending_since, dt.UTC)
-            if since == observation.at:
-                self.timers.append(self._hold(rule, series, since))
+        elif found.outcome is Outcome.PENDING and found.mark.pending_since == observation.at.timestamp():
+            self.timers.append(self._hold(rule, series, observation.at.timestamp()))
 
     def _fires(self, rule: Rule, series: Series, value: float) -> Fires:
         return Fires(self._fingerprint(rule, series), of_series(rule, series.labels, value))
@@ -121,7 +119,7 @@ class SeriesBatch:
     def _fingerprint(self, rule: Rule, series: Series) -> bytes:
         return fingerprint(self.workspace_id, series.framework_id, rule.id, series.labels)
 
-    def _hold(self, rule: Rule, series: Series, since: dt.datetime) -> Timer:
+    def _hold(self, rule: Rule, series: Series, since: float) -> Timer:
         shard = shard_of(series.key)
         payload = HoldEnd(rule_id=rule.id, series=series.key.hex(), since=since)
         return Timer(
