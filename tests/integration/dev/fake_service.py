@@ -18,7 +18,8 @@ class Ready(BaseHTTPRequestHandler):
 
 
 if os.environ.get("FAKE_SETTING") == "wrong":
-    sys.exit("FAKE_SETTING: is wrong; leave it out" if os.environ.get("FAKE_CODE") == "1" else 2)
+    print("FAKE_SETTING: is wrong; leave it out", file=sys.stderr)
+    sys.exit(2)
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 print(f'{{"level":"WARNING","msg":"{sys.argv[1]} warns"}}', flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,9 @@ TICK = 0.25
 
 
 def observe(
-    value: Annotated[float | None, typer.Argument(help="The value, unless --replay gives many.")] = None,
+    value: Annotated[
+        str | None, typer.Argument(metavar="[VALUE]", help="A number, unless --replay gives many.")
+    ] = None,
     *,
     replay: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="A CSV file of `timestamp,value`.")
@@ -40,6 +43,7 @@ def observe(
         raise typer.BadParameter("give either a VALUE or --replay FILE.csv")
     if speed <= 0:
         raise typer.BadParameter("--speed must be above 0")
+    number = _number(value) if value is not None else math.nan
     labels = _labels(label or [])
     framework = framework or ("replay" if replay else None)
     metric = metric or (replay.stem if replay else None)
@@ -50,11 +54,20 @@ def observe(
             if replay:
                 _replay(client, replay, speed, framework=framework, metric=metric, labels=labels)
             else:
-                assert value is not None
-                _send_one(client, value, framework, metric, labels)
+                _send_one(client, number, framework, metric, labels)
     except (ConvexAlertsError, Unreadable) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise typer.BadParameter(f"{text!r} is neither a finite number nor an option of this command")
+    return number
 
 
 def _labels(pairs: list[str]) -> dict[str, str]:
