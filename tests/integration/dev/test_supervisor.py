@@ -19,11 +19,11 @@ import psutil
 import psycopg
 import pytest
 import redis
-from tests.support.eventually import eventually
 
 from convex_dev.errors import NotRunning, StartFailed
 from convex_dev.stack import Stack
 from convex_dev.stores.binaries import installed, reachable_copy
+from tests.support.eventually import eventually
 
 NAMES = ("postgres", "valkey", "gateway", "processor")
 FAKE_UP = str(Path(__file__).with_name("fake_up.py"))
