@@ -8,9 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from uuid import UUID, uuid4
 
-from tests.support.eventually import eventually, eventually_async
-from tests.support.valkey import Valkey
-
 from convex_common.feed import (
     LiveBroadcast,
     LiveEvent,
@@ -22,6 +19,8 @@ from convex_common.feed import (
     notification_frame,
 )
 from convex_common.redis.live import AsyncLiveSubscriber, LivePublisher
+from tests.support.eventually import eventually, eventually_async
+from tests.support.valkey import Valkey
 
 HERE, THERE = uuid4(), uuid4()
 EPOCH, FRAMEWORK = uuid4(), uuid4()

@@ -9,12 +9,12 @@ from contextlib import aclosing, closing
 from typing import Any
 
 import pytest
-from tests.support.eventually import eventually, eventually_async
-from tests.support.valkey import Valkey
 
 from convex_common.contracts import DELIVERIES_DUE, EVENTS_ACCEPTED, DeliveryIds, EventsAccepted
 from convex_common.redis.broker import AsyncSender, Sender
 from convex_common.redis.dispatch import namespace, wake_key
+from tests.support.eventually import eventually, eventually_async
+from tests.support.valkey import Valkey
 
 GENEROUS = 1.0  # seconds; a send is promised within 0.05, and this machine may be busy
 

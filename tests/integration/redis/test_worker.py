@@ -11,14 +11,14 @@ import dramatiq
 import pytest
 from dramatiq.brokers.redis import RedisBroker
 from prometheus_client import CollectorRegistry
-from tests.support.eventually import eventually
-from tests.support.valkey import Valkey
 
 from convex_common.contracts import DELIVERIES_DUE, EVENTS_ACCEPTED, JOB_DUE, Contract, EventsAccepted, JobDue
 from convex_common.metrics import Metrics
 from convex_common.redis.broker import Sender, WakeBroker, Worker, make_broker, standard_middleware
 from convex_common.redis.dispatch import TOKENS, namespace, wake_key
 from convex_common.tracing import current_traceparent
+from tests.support.eventually import eventually
+from tests.support.valkey import Valkey
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
