@@ -113,12 +113,14 @@ def test_tries_are_bounded() -> None:
     ("status", "kind"), [(401, Unauthorized), (403, Unauthorized), (404, NotFound), (409, Invalid), (422, Invalid)]
 )
 def test_a_problem_becomes_an_error_with_field_and_cure_and_is_not_retried(status: int, kind: type[ApiError]) -> None:
-    problem = {"title": "Invalid", "detail": "must be a number", "field": "value", "cure": "send a number"}
+    errors = [{"field": "[0].value", "message": "should be a number"}, {"field": "[1].metric", "message": "is missing"}]
+    problem = {"title": "A field is wrong", "detail": "[0].value: should be a number", "errors": errors}
     service = Service(httpx.Response(status, json=problem))
     with pytest.raises(kind) as caught:
         service.client().observe([Observation("f", "m", 1)])
-    assert (caught.value.field, caught.value.cure, caught.value.status) == ("value", "send a number", status)
-    assert str(caught.value) == f"value: must be a number ({status}); send a number"
+    assert (caught.value.field, caught.value.status, caught.value.title) == ("[0].value", status, "A field is wrong")
+    assert str(caught.value).startswith(f"[0].value: should be a number ({status})")
+    assert caught.value.cure is None or str(caught.value).endswith(caught.value.cure)
     assert len(service.requests) == 1
 
 

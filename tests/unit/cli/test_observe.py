@@ -43,7 +43,7 @@ class Handler(BaseHTTPRequestHandler):
             self.server.frameworks.append({**body, "id": f"id-{body['name']}"})
             self.answer(201, self.server.frameworks[-1])
         elif any(observation["value"] == 13 for observation in body):
-            self.answer(422, {"title": "Invalid", "detail": "is unlucky", "field": "0.value"})
+            self.answer(422, {"title": "A field is wrong", "detail": "[0].value: is unlucky"})
         else:
             self.server.requests += 1
             self.server.observations += body
@@ -117,7 +117,7 @@ def test_a_replay_sends_every_point_in_order_in_few_requests(
         (["observe", "1", "--framework", "f", "--metric", "m", "--label", "x"], 2, "NAME=VALUE"),
         (["observe", "--replay", __file__, "--speed", "0"], 2, "--speed"),
         (["observe", "--replay", __file__], 1, "line "),
-        (["observe", "13", "--framework", "f", "--metric", "m"], 1, "0.value: is unlucky (422)"),
+        (["observe", "13", "--framework", "f", "--metric", "m"], 1, "[0].value: is unlucky (422)"),
         (["observe", "--replay", "/no/such/file.csv"], 2, "does not exist"),
     ],
 )

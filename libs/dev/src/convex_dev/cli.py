@@ -44,6 +44,7 @@ def token(
     user: Annotated[str | None, typer.Option(help="The member's id; one that suits the role by default.")] = None,
     ttl: Annotated[int, typer.Option(help="Seconds until it expires.")] = 86400,
     count: Annotated[int, typer.Option(min=0, help="Print this many, one a line, each of a member of its own.")] = 0,
+    operator: Annotated[bool, typer.Option("--operator", help="It may see figures of the whole installation.")] = False,
     home: HomeOption = HOME,
 ) -> None:
     """Print a sign-in token for the running installation."""
@@ -53,7 +54,9 @@ def token(
 
     try:
         running = state.running(Home(home.resolve()))
-        issued = tokens.issue(running, workspace=workspace, role=role, user=user, ttl=ttl, count=count)
+        issued = tokens.issue(
+            running, workspace=workspace, role=role, user=user, ttl=ttl, count=count, operator=operator
+        )
     except DevError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(error.exit_code) from None

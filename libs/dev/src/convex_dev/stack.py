@@ -135,10 +135,16 @@ class Stack:
         return status.of(self.home)
 
     def token(
-        self, role: str = "owner", user: str | None = None, workspace: str = "demo", ttl: int = tokens.DAY
+        self,
+        role: str = "owner",
+        user: str | None = None,
+        workspace: str = "demo",
+        ttl: int = tokens.DAY,
+        *,
+        operator: bool = False,
     ) -> str:
         """A token of a member, who is made where missing, as is the workspace."""
-        return tokens.issue(self.state, workspace=workspace, role=role, user=user, ttl=ttl)[0]
+        return tokens.issue(self.state, workspace=workspace, role=role, user=user, ttl=ttl, operator=operator)[0]
 
     def tokens(self, count: int, role: str = "owner", workspace: str = "demo") -> list[str]:
         """Tokens of `count` members."""

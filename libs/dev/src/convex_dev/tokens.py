@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 
 from convex_dev.errors import NotRunning, Refused
@@ -13,11 +12,20 @@ ROLES = ("viewer", "responder", "editor", "admin", "owner")
 DAY = 86400
 
 
-def mint(environment: Mapping[str, str], *, workspace_id: str, user: str, role: str, ttl: int, now: float) -> str:
+def mint(
+    environment: Mapping[str, str],
+    *,
+    workspace_id: str,
+    user: str,
+    role: str,
+    ttl: int,
+    now: float,
+    operator: bool = False,
+) -> str:
     """A JWT that the services with this environment accept for `ttl` seconds from `now`."""
     import jwt
 
-    claims = {
+    claims: dict[str, object] = {
         "sub": user,
         "workspace_id": workspace_id,
         "role": role,
@@ -26,6 +34,8 @@ def mint(environment: Mapping[str, str], *, workspace_id: str, user: str, role: 
         "iss": environment["JWT_ISSUER"],
         "aud": environment["JWT_AUDIENCE"],
     }
+    if operator:
+        claims["operator"] = True
     return jwt.encode(claims, environment["JWT_SECRET"], algorithm="HS256")
 
 
@@ -37,6 +47,7 @@ def issue(
     user: str | None = None,
     ttl: int = DAY,
     count: int = 0,
+    operator: bool = False,
 ) -> list[str]:
     """Tokens of members, who are made where missing, as is the workspace: one, or `count` of a member each."""
     import psycopg
@@ -55,8 +66,15 @@ def issue(
         bootstrap.ensure_members(state.owner_url, workspace_id, users, role)
     except psycopg.Error as error:
         raise NotRunning("the database does not answer yet; try again when `convex dev status` says healthy") from error
-    return [_token(state, workspace_id, one, role, ttl) for one in users]
-
-
-def _token(state: State, workspace_id: uuid.UUID, user: str, role: str, ttl: int) -> str:
-    return mint(state.environment, workspace_id=str(workspace_id), user=user, role=role, ttl=ttl, now=time.time())
+    return [
+        mint(
+            state.environment,
+            workspace_id=str(workspace_id),
+            user=one,
+            role=role,
+            ttl=ttl,
+            now=time.time(),
+            operator=operator,
+        )
+        for one in users
+    ]

@@ -149,12 +149,12 @@ def _problem(answer: httpx.Response) -> Exception:
         body = {}
     if not isinstance(body, dict):
         body = {}
+    fields = [error["field"] for error in body.get("errors") or () if error.get("field")]
     return from_status(answer.status_code)(
         answer.status_code,
         str(body.get("title") or answer.reason_phrase),
         detail=str(body.get("detail") or ""),
-        field=body.get("field"),
-        cure=body.get("cure"),
+        field=fields[0] if fields else None,
     )
 
 

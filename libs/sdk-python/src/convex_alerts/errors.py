@@ -16,23 +16,26 @@ class Unreachable(ConvexAlertsError):
 class ApiError(ConvexAlertsError):
     """The service answered with a problem: `field` names what is wrong in the request, `cure` says what to do."""
 
-    def __init__(self, status: int, title: str, *, detail: str = "", field: str | None = None, cure: str | None = None):
+    cure: str | None = None
+
+    def __init__(self, status: int, title: str, *, detail: str = "", field: str | None = None) -> None:
         self.status = status
         self.title = title
         self.detail = detail
         self.field = field
-        self.cure = cure
-        said = detail or title
-        where = f"{field}: " if field and not said.startswith(field) else ""
-        super().__init__(f"{where}{said} ({status})" + (f"; {cure}" if cure else ""))
+        super().__init__(f"{detail or title} ({status})" + (f"; {self.cure}" if self.cure else ""))
 
 
 class Unauthorized(ApiError):
     """401 or 403: the token is missing, expired, or its role does not allow this."""
 
+    cure = "use a fresh token of a member whose role allows it"
+
 
 class NotFound(ApiError):
     """404: there is no such thing in this workspace."""
+
+    cure = "check the id and the token's workspace"
 
 
 class Invalid(ApiError):
@@ -41,6 +44,8 @@ class Invalid(ApiError):
 
 class Unavailable(ApiError):
     """429 or 5xx, still so after the last try: the same request may succeed later."""
+
+    cure = "try again later"
 
 
 def from_status(status: int) -> type[ApiError]:
