@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import psycopg
 
 from convex_common.contracts import DELIVERIES_DUE, MAX_DELIVERIES, DeliveryIds
-from convex_common.errors import LeaseLost
+from convex_common.errors import LeaseLost, StoreUnavailable
 from convex_common.ids import milliseconds
 from convex_common.metrics import Metrics
 from convex_common.ports import FeedPublisher, HintSender
@@ -70,7 +70,7 @@ class BatchProcessor:
         """Whether the slice went through in one piece."""
         try:
             self._commit(workspace_id, events, version, release)
-        except (EventFailed, psycopg.Error) as error:
+        except Exception as error:
             _raise_if_not_the_events_fault(error)
             return False
         return True
@@ -85,7 +85,7 @@ class BatchProcessor:
         except EventFailed as error:
             self._failed(error.event, error, held)
             self._halved(workspace_id, [event for event in todo if event is not error.event], version, held)
-        except psycopg.Error as error:
+        except Exception as error:
             _raise_if_not_the_events_fault(error)
             if len(todo) == 1:
                 self._failed(todo[0], error, held)
@@ -142,5 +142,5 @@ def _raise_if_not_the_events_fault(error: Exception) -> None:
         raise error
     if isinstance(error, psycopg.OperationalError) and not isinstance(error, psycopg.errors.QueryCanceled):
         raise error
-    if isinstance(error, psycopg.InterfaceError):
+    if isinstance(error, psycopg.InterfaceError | StoreUnavailable):
         raise error

@@ -91,49 +91,39 @@ class DrainerPool:
         self._free = [make() for _ in range(size)]
         self._all = tuple(self._free)
         self._full = full
-        self._lock = threading.Lock()
+        self._changed = threading.Condition(threading.RLock())
         self._dirty = 0
-        self._busy = 0
         self._backlog = False
         self._stopping = threading.Event()
         self.healthy = threading.Event()
 
     def drain(self) -> None:
         """Work until nothing is due. Returns at once where a drainer is at work that can take this along."""
-        with self._lock:
+        with self._changed:
             self._dirty += 1
-            if not self._free or (self._busy and not self._backlog) or self._stopping.is_set():
+            at_work = len(self._free) < len(self._all)
+            if not self._free or (at_work and not self._backlog) or self._stopping.is_set():
                 return
             drainer = self._free.pop()
-            self._busy += 1
-        try:
-            self._work(drainer)
-        finally:
-            with self._lock:
-                self._free.append(drainer)
-                self._busy -= 1
+        self._work(drainer)
 
     def stop(self, timeout: float) -> None:
-        """Finish the batches under way, start no more."""
+        """Finish the batches under way, `timeout` seconds at most, and start no more."""
         self._stopping.set()
-        deadline = threading.Event()
-        for _ in range(int(timeout * 20)):
-            if not self._busy:
-                break
-            deadline.wait(0.05)
-        for drainer in self._all:
-            drainer.close()
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._free) == len(self._all), timeout)
+            for drainer in self._free:
+                drainer.close()
 
     def _work(self, drainer: Drainer) -> None:
+        """Step until nothing is due; given back under the lock that hints look under, so that none falls between."""
         pause = FIRST_PAUSE
         while not self._stopping.is_set():
             seen = self._dirty
             try:
                 rows = drainer.step()
-            except StoreUnavailable as error:
-                if self.healthy.is_set():
-                    log.warning("processing waits: %s", error)
-                self.healthy.clear()
+            except Exception as error:  # whatever it was: the rows are still in the inbox, and the thread goes on
+                self._tell(error)
                 self._stopping.wait(pause)
                 pause = min(pause * 2, LAST_PAUSE)
                 continue
@@ -141,6 +131,21 @@ class DrainerPool:
             pause = FIRST_PAUSE
             self._backlog = rows >= self._full
             if rows == 0:
-                with self._lock:
+                with self._changed:
                     if self._dirty == seen:
+                        self._give(drainer)
                         return
+        self._give(drainer)
+
+    def _give(self, drainer: Drainer) -> None:
+        with self._changed:
+            self._free.append(drainer)
+            self._changed.notify_all()
+
+    def _tell(self, error: Exception) -> None:
+        if isinstance(error, StoreUnavailable):
+            if self.healthy.is_set():
+                log.warning("processing waits: %s", error)
+        else:
+            log.exception("a batch failed in a way that was not foreseen; it is tried again")
+        self.healthy.clear()
