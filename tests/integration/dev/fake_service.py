@@ -20,6 +20,8 @@ class Ready(BaseHTTPRequestHandler):
 if os.environ.get("FAKE_SETTING") == "wrong":
     print("FAKE_SETTING: is wrong; leave it out", file=sys.stderr)
     sys.exit(2)
+if os.environ.get("FAKE_SETTING") == "broken":
+    raise ImportError("a module is missing")
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 print(f'{{"level":"WARNING","msg":"{sys.argv[1]} warns"}}', flush=True)

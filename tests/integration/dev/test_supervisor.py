@@ -154,9 +154,16 @@ def test_a_port_in_use_is_said_in_one_line(folder: Path) -> None:
     assert using(folder) == []
 
 
-def test_a_service_with_a_wrong_setting_ends_the_start_with_its_line(folder: Path) -> None:
-    stack = fake_stack(folder, FAKE_SETTING="wrong")
-    with pytest.raises(StartFailed, match="FAKE_SETTING: is wrong; leave it out"):
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("wrong", "FAKE_SETTING: is wrong; leave it out"),
+        ("broken", "exit code 1 again and again; see logs/(gateway|processor).log: ImportError: a module is missing"),
+    ],
+)
+def test_a_service_that_cannot_start_ends_the_start_with_its_line(folder: Path, fault: str, message: str) -> None:
+    stack = fake_stack(folder, FAKE_SETTING=fault)
+    with pytest.raises(StartFailed, match=message):
         stack.start(timeout=60)
     assert using(folder) == []
 

@@ -22,6 +22,7 @@ from convex_dev.state import ProcessState, created
 PROBE_EVERY = 0.1
 LONGEST_LINE = 256 * 1024
 WRONG_SETTING = 2
+RESTARTS_BEFORE_SERVING = 4
 
 
 class Unit:
@@ -105,6 +106,9 @@ class Unit:
                 return
             if not self._served and code == WRONG_SETTING:
                 self._fail(StartFailed(f"{self.spec.name}: {self._journal.last or 'a setting is wrong'}"))
+                return
+            if not self._served and self._restarts == RESTARTS_BEFORE_SERVING:
+                self._fail(StartFailed(f"{self.spec.name}: {reason} again and again; {self._hint()}"))
                 return
             delay = self._backoff.after(time.monotonic() - began)
             self._say(f"{self.spec.name}: {reason}; started again in {delay:.1f} s")
