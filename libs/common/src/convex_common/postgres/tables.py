@@ -1,0 +1,218 @@
+"""The tables that SQLAlchemy Core statements name, as the migrations made them; a test holds both together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Double,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData()
+
+
+def _key(name: str = "workspace_id") -> Column[Any]:
+    return Column(name, Uuid, primary_key=True)
+
+
+def _time(name: str) -> Column[Any]:
+    return Column(name, DateTime(timezone=True))
+
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    _key("id"),
+    Column("slug", Text),
+    Column("name", Text),
+    Column("config_version", BigInteger),
+    _time("created_at"),
+)
+
+workspace_feed = Table("workspace_feed", metadata, _key(), Column("epoch", Uuid), Column("next_offset", BigInteger))
+
+members = Table(
+    "members",
+    metadata,
+    _key(),
+    Column("user_id", Text, primary_key=True),
+    Column("role", Text),
+    Column("name", Text),
+    Column("email", Text),
+    _time("created_at"),
+)
+
+frameworks = Table(
+    "frameworks",
+    metadata,
+    _key(),
+    _key("id"),
+    Column("name", Text),
+    Column("description", Text),
+    Column("labels", JSONB),
+    Column("source", Text),
+    _time("created_at"),
+    _time("updated_at"),
+    _time("deleted_at"),
+)
+
+rules = Table(
+    "rules",
+    metadata,
+    _key(),
+    _key("id"),
+    Column("framework_id", Uuid),
+    Column("name", Text),
+    Column("alert_type", Text),
+    Column("metric", Text),
+    Column("condition", Text),
+    Column("threshold_value", Double),
+    Column("change_percentage", Double),
+    Column("window_seconds", Integer),
+    Column("aggregation", Text),
+    Column("for_seconds", Integer),
+    Column("clear_value", Double),
+    Column("suppression_seconds", Integer),
+    Column("severity", Text),
+    Column("labels", JSONB),
+    Column("channel_ids", ARRAY(Uuid)),
+    Column("enabled", Boolean),
+    _time("created_at"),
+    _time("updated_at"),
+    _time("deleted_at"),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    _key(),
+    _key("id"),
+    Column("kind", Text),
+    Column("name", Text),
+    Column("config", JSONB),
+    Column("secrets", LargeBinary),
+    Column("min_severity", Text),
+    Column("matchers", JSONB),
+    Column("enabled", Boolean),
+    _time("created_at"),
+    _time("updated_at"),
+    _time("deleted_at"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    _key(),
+    _key("id"),
+    Column("fingerprint", LargeBinary),
+    Column("framework_id", Uuid),
+    Column("rule_id", Uuid),
+    Column("rule_name", Text),
+    Column("alert_type", Text),
+    Column("status", Text),
+    Column("severity", Text),
+    Column("title", Text),
+    Column("labels", JSONB),
+    Column("context", JSONB),
+    Column("current_value", Double),
+    Column("threshold_value", Double),
+    Column("occurrences", BigInteger),
+    _time("triggered_at"),
+    _time("last_seen_at"),
+    Column("acknowledged_by", Text),
+    _time("acknowledged_at"),
+    Column("resolved_by", Text),
+    _time("resolved_at"),
+    Column("resolution", Text),
+    Column("resolution_notes", Text),
+    Column("cleared", Boolean),
+    Column("suppression_seconds", Integer),
+    _time("last_notified_at"),
+    Column("last_notified_severity", Text),
+    Column("announced", Boolean),
+    Column("announced_channels", ARRAY(Uuid)),
+    Column("notifications_sent", Integer),
+    Column("source", Text),
+    _time("source_starts_at"),
+    _time("source_ends_at"),
+    Column("version", BigInteger),
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    _key(),
+    _key("id"),
+    Column("alert_id", Uuid),
+    Column("cause", Text),
+    Column("sequence", Integer),
+    Column("reason", Text),
+    Column("data", LargeBinary),
+    _time("created_at"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _key(),
+    _key("id"),
+    Column("notification_id", Uuid),
+    Column("channel_id", Uuid),
+    Column("alert_id", Uuid),
+    Column("target", Text),
+    Column("status", Text),
+    Column("attempts", SmallInteger),
+    Column("claims", Integer),
+    Column("expiries", SmallInteger),
+    _time("due_at"),
+    _time("next_attempt_at"),
+    Column("lease_token", BigInteger),
+    _time("lease_until"),
+    Column("delayed_reason", Text),
+    Column("last_error", Text),
+    Column("traceparent", Text),
+    _time("created_at"),
+    _time("finished_at"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Uuid),
+    Column("workspace_id", Uuid),
+    Column("delivery_id", Uuid),
+    Column("number", SmallInteger),
+    Column("outcome", Text),
+    Column("status_code", Integer),
+    Column("error", Text),
+    Column("answer", Text),
+    _time("started_at"),
+    Column("duration_ms", Double),
+)
+
+user_notifications = Table(
+    "user_notifications",
+    metadata,
+    _key(),
+    _key("id"),
+    Column("user_id", Text),
+    Column("notification_id", Uuid),
+    Column("alert_id", Uuid),
+    Column("cause", Text),
+    Column("title", Text),
+    Column("data", LargeBinary),
+    _time("created_at"),
+    _time("read_at"),
+)

@@ -1,0 +1,89 @@
+"""The application: routes, their description, and what surrounds them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+
+from convex_common.errors import ConvexError
+from convex_gateway import openapi, problems
+from convex_gateway.body_limit import BodyLimit
+from convex_gateway.context import Gateway
+from convex_gateway.routes import (
+    alerts,
+    broadcast,
+    channels,
+    deliveries,
+    frameworks,
+    health,
+    me,
+    notifications,
+    rules,
+)
+from convex_gateway.shield import Shield
+
+RESOURCES = (frameworks, rules, channels, alerts, deliveries, notifications, me, broadcast)
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Routes beside REST, and how OpenAPI describes them."""
+
+    routes: Sequence[BaseRoute] = ()
+    paths: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    components: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def all_parts(gateway: Gateway) -> Parts:
+    """Ingest, the live feed's socket, and the dashboard (last: it answers `/`)."""
+    from convex_gateway.dashboard.routes import routes as dashboard
+    from convex_gateway.ingest.openapi import COMPONENTS, PATHS
+    from convex_gateway.ingest.routes import routes as ingest
+    from convex_gateway.live.endpoint import routes as live
+
+    return Parts([*ingest(gateway), *live(gateway), *dashboard(gateway)], PATHS, COMPONENTS)
+
+
+def create_app(gateway: Gateway, *, parts: Parts | None = None, lifespan: Lifespan | None = None) -> FastAPI:
+    """The ASGI application of one gateway; `parts` are all, unless a test wants fewer."""
+    parts = all_parts(gateway) if parts is None else parts
+    app = FastAPI(
+        title=openapi.TITLE,
+        openapi_url="/openapi.json",
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan or _no_lifespan,
+        middleware=[Middleware(Shield), Middleware(BodyLimit)],
+        exception_handlers={
+            ConvexError: problems.on_convex_error,
+            HTTPException: problems.on_http_error,
+            RequestValidationError: problems.on_invalid_request,
+        },
+    )
+    app.state.gateway = gateway
+    rest = [route for resource in RESOURCES for route in resource.resource.routes]
+    app.router.routes.extend([*rest, *health.routes(), *parts.routes])
+
+    @cache
+    def described() -> dict[str, Any]:
+        return openapi.describe(app, version("convex-gateway"), parts.paths, parts.components)
+
+    app.openapi = described  # type: ignore[method-assign]  # FastAPI's own way to describe an app otherwise
+    return app
+
+
+@asynccontextmanager
+async def _no_lifespan(_: FastAPI) -> AsyncIterator[None]:
+    yield

@@ -1,0 +1,38 @@
+"""What the gateway's parts share; made by `main.py`, or by a test with fakes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from convex_gateway.auth import Authenticator
+from convex_gateway.settings import GatewaySettings
+
+if TYPE_CHECKING:
+    from convex_common.ids import Ids
+    from convex_common.metrics import Metrics
+    from convex_common.ports import FeedPublisher
+    from convex_common.postgres.alert_actions import AlertActions
+    from convex_common.postgres.database import AsyncDatabase
+    from convex_common.redis.async_sender import AsyncSender
+    from convex_common.secretbox import SecretBox
+    from convex_gateway.ingest.writer import InboxWriter
+    from convex_gateway.live.hub import Hub
+
+
+@dataclass
+class Gateway:
+    """`serving` is what /readyz tells: true from the end of start-up until shutdown begins, whatever the stores do."""
+
+    settings: GatewaySettings
+    database: AsyncDatabase
+    authenticator: Authenticator
+    actions: AlertActions
+    metrics: Metrics
+    ids: Ids
+    sender: AsyncSender
+    writer: InboxWriter
+    hub: Hub
+    publisher: FeedPublisher
+    secrets: SecretBox
+    serving: bool = field(default=False)

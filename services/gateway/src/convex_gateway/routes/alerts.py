@@ -1,0 +1,168 @@
+"""Alerts: lists, one, its timeline, and what people do with it."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import re
+import uuid
+from collections.abc import Iterable
+from functools import partial
+from typing import Annotated
+
+import msgspec
+from fastapi import Body, Header, Query
+from pydantic import AwareDatetime
+from starlette.responses import Response
+
+from convex_common.domain.alert import Status, as_wire
+from convex_common.domain.rule import AlertType
+from convex_common.domain.severity import Severity
+from convex_common.errors import Invalid, NotFound
+from convex_common.postgres import alerts_query, timeline
+from convex_gateway.auth import Role
+from convex_gateway.operations import Authorized, Resource
+from convex_gateway.pagination import PageAsked, cursor_of, cut, moment_cursor_of
+from convex_gateway.problems import NO_NUL
+from convex_gateway.shapes.alerts import Acknowledgement, Alert, AlertPage, Resolution, TimelinePage
+
+resource = Resource("alerts")
+
+JSON = "application/json"
+ETAG = {"ETag": "The alert's version, for If-Match"}
+_VERSION = re.compile(r'\s*(?:W/)?"?(\d{1,18})"?\s*')
+_encode = msgspec.json.Encoder().encode
+
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", description="The version that the caller saw: 412 if it moved on since")
+]
+
+
+@resource.operation("GET", "/alerts", role=Role.VIEWER, answer=AlertPage)
+async def list_alerts(
+    call: Authorized,
+    asked: PageAsked,
+    framework_id: uuid.UUID | None = None,
+    status: Annotated[list[Status] | None, Query(description="One or more")] = None,
+    severity: Annotated[list[Severity] | None, Query(description="One or more")] = None,
+    alert_type: AlertType | None = None,
+    since: Annotated[AwareDatetime | None, Query(description="Triggered at this time or later")] = None,
+    q: Annotated[
+        str | None, Query(max_length=200, pattern=NO_NUL, description="Part of title, rule name or labels")
+    ] = None,
+) -> Response:
+    """List alerts, the newest first."""
+    wanted = alerts_query.Filter(
+        framework_id=framework_id,
+        statuses=tuple(status or ()),
+        severities=tuple(severity or ()),
+        alert_type=alert_type,
+        since=since,
+        text=q,
+    )
+    async with call.transaction() as connection:
+        found, position = await alerts_query.page(
+            connection, call.workspace_id, wanted, before=asked.after, count=asked.limit + 1
+        )
+    items, last = cut(found, asked.limit)
+    return _page(map(as_wire, items), cursor_of(last.id if last else None), position)
+
+
+@resource.operation("GET", "/alerts/{alert_id}", role=Role.VIEWER, answer=Alert, headers=ETAG)
+async def get_alert(call: Authorized, alert_id: uuid.UUID) -> Response:
+    """Get an alert."""
+    async with call.transaction() as connection:
+        alert = await alerts_query.find(connection, call.workspace_id, alert_id)
+    if alert is None:
+        raise _absent()
+    return _alert(as_wire(alert))
+
+
+@resource.operation("GET", "/alerts/{alert_id}/timeline", role=Role.VIEWER, answer=TimelinePage)
+async def get_alert_timeline(call: Authorized, alert_id: uuid.UUID, asked: PageAsked) -> Response:
+    """List what happened with an alert, the oldest first.
+
+    Triggers, decisions with their reasons, notifications, attempts to deliver them, and people's actions.
+    """
+    async with call.transaction() as connection:
+        found, position = await timeline.page(
+            connection, call.workspace_id, alert_id, after=asked.after_moment, count=asked.limit + 1
+        )
+        if not found and await alerts_query.find(connection, call.workspace_id, alert_id) is None:
+            raise _absent()
+    items, last = cut(found, asked.limit)
+    # An entry is a JSON object already; its time is put in front.
+    entries = (b'{"at":' + _encode(item.at) + b"," + item.entry[1:].encode() for item in items)
+    return _page(entries, moment_cursor_of((last.at, last.id) if last else None), position)
+
+
+@resource.operation(
+    "POST", "/alerts/{alert_id}/acknowledge", role=Role.RESPONDER, answer=Alert, errors=(409, 412), headers=ETAG
+)
+async def acknowledge_alert(
+    call: Authorized,
+    alert_id: uuid.UUID,
+    _: Annotated[Acknowledgement | None, Body()] = None,
+    if_match: IfMatch = None,
+) -> Response:
+    """Acknowledge an alert: somebody is on it, and it reminds nobody."""
+    act = partial(
+        call.gateway.actions.acknowledge,
+        call.workspace_id,
+        alert_id,
+        user_id=call.principal.user_id,
+        if_match=_version(if_match),
+        now=dt.datetime.now(dt.UTC),
+    )
+    return _alert(await asyncio.to_thread(act))
+
+
+@resource.operation(
+    "POST", "/alerts/{alert_id}/resolve", role=Role.RESPONDER, answer=Alert, errors=(409, 412), headers=ETAG
+)
+async def resolve_alert(
+    call: Authorized,
+    alert_id: uuid.UUID,
+    resolution: Annotated[Resolution | None, Body()] = None,
+    if_match: IfMatch = None,
+) -> Response:
+    """Resolve an alert; it stays closed until its condition has cleared once, or its window has ended."""
+    act = partial(
+        call.gateway.actions.resolve,
+        call.workspace_id,
+        alert_id,
+        user_id=call.principal.user_id,
+        notes=resolution.notes if resolution else None,
+        if_match=_version(if_match),
+        now=dt.datetime.now(dt.UTC),
+    )
+    return _alert(await asyncio.to_thread(act))
+
+
+def _version(if_match: str | None) -> int | None:
+    """The version in an If-Match header; `*` asks for any, and a missing alert is a 404 anyway."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    match = _VERSION.fullmatch(if_match)
+    if match is None:
+        raise Invalid("If-Match", "is no version of an alert", cure='give its `version`, as in If-Match: "3"')
+    return int(match.group(1))
+
+
+def _alert(data: bytes) -> Response:
+    version = msgspec.json.decode(data, type=_Versioned).version
+    return Response(data, media_type=JSON, headers={"ETag": f'"{version}"'})
+
+
+class _Versioned(msgspec.Struct):
+    version: int
+
+
+def _page(items: Iterable[bytes], next_cursor: str | None, position: alerts_query.Position) -> Response:
+    """The answer around items that are JSON already."""
+    rest = _encode({"next_cursor": next_cursor, "epoch": position.epoch, "offset": position.offset})
+    return Response(b'{"items":[' + b",".join(items) + b"]," + rest[1:], media_type=JSON)
+
+
+def _absent() -> NotFound:
+    return NotFound("there is no such alert in this workspace")

@@ -1,0 +1,174 @@
+"""Channels: configured destinations. What is secret of them is sealed at once and never told again."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import secrets
+import uuid
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from convex_common.contracts import DELIVERIES_DUE, DeliveryIds
+from convex_common.domain.channel import ChannelKind
+from convex_common.errors import Conflict, Invalid, NotFound
+from convex_common.postgres import channels as rows
+from convex_common.postgres import deliveries, members, rules
+from convex_common.postgres.configuration import target_of
+from convex_common.secretbox import SecretBox
+from convex_common.tracing import new_traceparent
+from convex_gateway.auth import Role
+from convex_gateway.operations import Authorized, Resource
+from convex_gateway.pagination import PageAsked, cursor_of, cut
+from convex_gateway.problems import FieldError, Problems, field_error
+from convex_gateway.sample import sample_alert
+from convex_gateway.shapes.body import changes
+from convex_gateway.shapes.channels import (
+    CONFIGS,
+    SECRET_PREFIX,
+    Channel,
+    ChannelDraft,
+    ChannelPage,
+    ChannelPatch,
+    InAppConfig,
+    NewChannel,
+    TestSent,
+    WebhookConfig,
+)
+
+resource = Resource("channels")
+GENERATED_BYTES = 32
+
+
+@resource.operation("POST", "/channels", role=Role.EDITOR, answer=NewChannel, status=201)
+async def create_channel(call: Authorized, draft: ChannelDraft) -> object:
+    """Make a channel.
+
+    A webhook without a secret gets one, told as `generated_secret` in this answer only.
+    """
+    config, generated = draft.config, None
+    if isinstance(config, WebhookConfig) and config.secret is None:
+        generated = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(GENERATED_BYTES)).decode()
+        config = config.model_copy(update={"secret": generated})
+    values = _plain(changes(draft) | {"matchers": draft.matchers, "enabled": draft.enabled})
+    values |= {"kind": draft.kind.value, "min_severity": draft.min_severity.value}
+    async with call.configuring() as connection:
+        values |= await _configured(connection, call.workspace_id, config, call.gateway.secrets)
+        made = await rows.channels.create(connection, call.workspace_id, call.gateway.ids.new(), values)
+    return NewChannel(**Channel.model_validate(made).model_dump(), generated_secret=generated)
+
+
+@resource.operation("GET", "/channels", role=Role.VIEWER, answer=ChannelPage)
+async def list_channels(call: Authorized, asked: PageAsked) -> object:
+    """List the channels, the oldest first."""
+    async with call.transaction() as connection:
+        found = await rows.channels.page(connection, call.workspace_id, after=asked.after, count=asked.limit + 1)
+    items, last = cut(found, asked.limit)
+    return {"items": items, "next_cursor": cursor_of(last.id if last else None)}
+
+
+@resource.operation("GET", "/channels/{channel_id}", role=Role.VIEWER, answer=Channel)
+async def get_channel(call: Authorized, channel_id: uuid.UUID) -> object:
+    """Get a channel."""
+    async with call.transaction() as connection:
+        return _found(await rows.channels.find(connection, call.workspace_id, channel_id))
+
+
+@resource.operation("PATCH", "/channels/{channel_id}", role=Role.EDITOR, answer=Channel)
+async def change_channel(call: Authorized, channel_id: uuid.UUID, patch: ChannelPatch) -> object:
+    """Change a channel; of `config` too, what is left out stays."""
+    changed = changes(patch)
+    async with call.configuring() as connection:
+        channel = _found(await rows.channels.find(connection, call.workspace_id, channel_id))
+        if changed.pop("kind", channel.kind) != channel.kind:
+            raise Invalid("kind", "cannot be changed", cure="make another channel")
+        values = _plain(changed)
+        if "config" in changed:
+            config = _merged_config(channel, patch.config, call.gateway.secrets)
+            values |= await _configured(connection, call.workspace_id, config, call.gateway.secrets)
+        return _found(await rows.channels.change(connection, call.workspace_id, channel_id, values))
+
+
+@resource.operation("DELETE", "/channels/{channel_id}", role=Role.EDITOR, status=204, errors=(409,))
+async def delete_channel(call: Authorized, channel_id: uuid.UUID) -> None:
+    """Delete a channel; one that rules send to by its id is refused, since their alerts would reach nobody."""
+    async with call.configuring() as connection:
+        if using := await rules.names_of_users(connection, call.workspace_id, channel_id):
+            named = ", ".join(repr(name) for name in using)
+            raise Conflict(f"rules send to this channel by its id: {named}", cure="take it out of their channel_ids")
+        if not await rows.channels.delete(connection, call.workspace_id, channel_id, dt.datetime.now(dt.UTC)):
+            raise _absent()
+
+
+@resource.operation("POST", "/channels/{channel_id}/test", role=Role.EDITOR, answer=TestSent, status=202)
+async def test_channel(call: Authorized, channel_id: uuid.UUID) -> object:
+    """Send a test notification; how it went is told by its delivery."""
+    now, traceparent = dt.datetime.now(dt.UTC), new_traceparent()
+    notification_id, delivery_id, alert_id = call.gateway.ids.take(3)
+    async with call.transaction() as connection:
+        channel = _found(await rows.channels.find(connection, call.workspace_id, channel_id))
+        await deliveries.create_test(
+            connection,
+            call.workspace_id,
+            notification_id=notification_id,
+            delivery_id=delivery_id,
+            channel_id=channel_id,
+            target=target_of(channel_id, channel.config),
+            data=sample_alert(call.workspace_id, alert_id, channel.name, call.principal.user_id, now),
+            traceparent=traceparent,
+        )
+    await call.gateway.sender.send(DELIVERIES_DUE, DeliveryIds((str(delivery_id),)), traceparent)
+    return TestSent(delivery_id=delivery_id)
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """The values as columns take them."""
+    plain = {name: value for name, value in values.items() if name != "config"}
+    if "matchers" in plain:
+        plain["matchers"] = [matcher.model_dump(mode="json") for matcher in plain["matchers"]]
+    if "min_severity" in plain:
+        plain["min_severity"] = str(plain["min_severity"])
+    return plain
+
+
+async def _configured(
+    connection: AsyncConnection, workspace_id: uuid.UUID, config: WebhookConfig | InAppConfig, box: SecretBox
+) -> dict[str, Any]:
+    """The columns of a configuration: what may be told, and the rest sealed."""
+    if isinstance(config, WebhookConfig):
+        return {"config": {"url": config.url}, "secrets": box.seal({"secret": config.secret})}
+    if config.user_ids is not None:
+        absent = await members.missing(connection, workspace_id, set(config.user_ids))
+        wrong = [
+            FieldError(field=f"config.user_ids[{place}]", message="is no member of this workspace")
+            for place, user_id in enumerate(config.user_ids)
+            if user_id in absent
+        ]
+        if wrong:
+            raise Problems(wrong)
+    return {"config": {"user_ids": config.user_ids}, "secrets": None}
+
+
+def _merged_config(channel: rows.Channel, patch: dict[str, Any], box: SecretBox) -> WebhookConfig | InAppConfig:
+    """The whole configuration with the changes; the stored secret is opened only where it is to stay."""
+    if "secret" in patch and patch["secret"] is None:
+        raise Invalid("config.secret", "cannot be taken away", cure="leave it out, or give a new one")
+    try:
+        merged = CONFIGS[ChannelKind(channel.kind)].model_validate({**channel.config, **patch})
+    except ValidationError as error:
+        raise Problems([field_error({**item, "loc": ("config", *item["loc"])}) for item in error.errors()]) from None
+    if isinstance(merged, WebhookConfig) and "secret" not in patch and channel.secrets is not None:
+        merged = merged.model_copy(update=box.open(channel.secrets))
+    return merged
+
+
+def _found(channel: rows.Channel | None) -> rows.Channel:
+    if channel is None:
+        raise _absent()
+    return channel
+
+
+def _absent() -> NotFound:
+    return NotFound("there is no such channel in this workspace")

@@ -1,0 +1,80 @@
+"""Frameworks: the monitored scopes of a workspace."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+
+from sqlalchemy.exc import IntegrityError
+
+from convex_common.errors import Conflict, NotFound
+from convex_common.postgres import frameworks as rows
+from convex_gateway.auth import Role
+from convex_gateway.operations import Authorized, Resource
+from convex_gateway.pagination import PageAsked, cursor_of, cut
+from convex_gateway.shapes.body import changes
+from convex_gateway.shapes.frameworks import Framework, FrameworkDraft, FrameworkPage, FrameworkPatch
+
+resource = Resource("frameworks")
+
+
+@resource.operation("POST", "/frameworks", role=Role.EDITOR, answer=Framework, status=201, errors=(409,))
+async def create_framework(call: Authorized, draft: FrameworkDraft) -> object:
+    """Make a framework."""
+    try:
+        async with call.configuring() as connection:
+            return await rows.frameworks.create(
+                connection, call.workspace_id, call.gateway.ids.new(), draft.model_dump()
+            )
+    except IntegrityError:
+        raise _taken(draft.name) from None
+
+
+@resource.operation("GET", "/frameworks", role=Role.VIEWER, answer=FrameworkPage)
+async def list_frameworks(call: Authorized, asked: PageAsked) -> object:
+    """List the frameworks, the oldest first."""
+    async with call.transaction() as connection:
+        found = await rows.frameworks.page(connection, call.workspace_id, after=asked.after, count=asked.limit + 1)
+    items, last = cut(found, asked.limit)
+    return {"items": items, "next_cursor": cursor_of(last.id if last else None)}
+
+
+@resource.operation("GET", "/frameworks/{framework_id}", role=Role.VIEWER, answer=Framework)
+async def get_framework(call: Authorized, framework_id: uuid.UUID) -> object:
+    """Get a framework."""
+    async with call.transaction() as connection:
+        return _found(await rows.frameworks.find(connection, call.workspace_id, framework_id))
+
+
+@resource.operation("PATCH", "/frameworks/{framework_id}", role=Role.EDITOR, answer=Framework, errors=(409,))
+async def change_framework(call: Authorized, framework_id: uuid.UUID, patch: FrameworkPatch) -> object:
+    """Change a framework."""
+    try:
+        async with call.configuring() as connection:
+            return _found(await rows.frameworks.change(connection, call.workspace_id, framework_id, changes(patch)))
+    except IntegrityError:
+        raise _taken(patch.name) from None
+
+
+@resource.operation("DELETE", "/frameworks/{framework_id}", role=Role.EDITOR, status=204)
+async def delete_framework(call: Authorized, framework_id: uuid.UUID) -> None:
+    """Delete a framework, and its rules with it."""
+    now = dt.datetime.now(dt.UTC)
+    async with call.configuring() as connection:
+        if not await rows.frameworks.delete(connection, call.workspace_id, framework_id, now):
+            raise _absent()
+        await rows.delete_rules_of(connection, call.workspace_id, framework_id, now)
+
+
+def _found(framework: rows.Framework | None) -> rows.Framework:
+    if framework is None:
+        raise _absent()
+    return framework
+
+
+def _absent() -> NotFound:
+    return NotFound("there is no such framework in this workspace")
+
+
+def _taken(name: str) -> Conflict:
+    return Conflict(f"name: a framework is called {name!r} already")

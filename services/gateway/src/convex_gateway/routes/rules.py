@@ -1,0 +1,124 @@
+"""Rules: what decides on observations."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import Query
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from convex_common.domain.rule import AlertType
+from convex_common.errors import Invalid, NotFound
+from convex_common.postgres import rules as rows
+from convex_common.postgres.channels import channels
+from convex_common.postgres.frameworks import frameworks
+from convex_gateway.auth import Role
+from convex_gateway.operations import Authorized, Resource
+from convex_gateway.pagination import PageAsked, cursor_of, cut
+from convex_gateway.problems import FieldError, Problems
+from convex_gateway.shapes.body import changes
+from convex_gateway.shapes.rules import Rule, RuleDraft, RulePage, RulePatch, faults, settled
+
+resource = Resource("rules")
+
+
+@resource.operation("POST", "/rules", role=Role.EDITOR, answer=Rule, status=201)
+async def create_rule(call: Authorized, draft: RuleDraft) -> object:
+    """Make a rule."""
+    _check(draft)
+    async with call.configuring() as connection:
+        if await frameworks.missing(connection, call.workspace_id, {draft.framework_id}):
+            raise Invalid("framework_id", "there is no such framework in this workspace")
+        await _check_channels(connection, call.workspace_id, draft.channel_ids)
+        return await rows.rules.create(connection, call.workspace_id, call.gateway.ids.new(), settled(draft))
+
+
+@resource.operation("GET", "/rules", role=Role.VIEWER, answer=RulePage)
+async def list_rules(
+    call: Authorized,
+    asked: PageAsked,
+    framework_id: uuid.UUID | None = None,
+    enabled: bool | None = None,
+    alert_type: Annotated[AlertType | None, Query()] = None,
+) -> object:
+    """List the rules, the oldest first."""
+    wanted = {"framework_id": framework_id, "enabled": enabled, "alert_type": alert_type}
+    where = {name: value for name, value in wanted.items() if value is not None}
+    async with call.transaction() as connection:
+        found = await rows.rules.page(
+            connection, call.workspace_id, after=asked.after, count=asked.limit + 1, where=where
+        )
+    items, last = cut(found, asked.limit)
+    return {"items": items, "next_cursor": cursor_of(last.id if last else None)}
+
+
+@resource.operation("GET", "/rules/{rule_id}", role=Role.VIEWER, answer=Rule)
+async def get_rule(call: Authorized, rule_id: uuid.UUID) -> object:
+    """Get a rule."""
+    async with call.transaction() as connection:
+        return _found(await rows.rules.find(connection, call.workspace_id, rule_id))
+
+
+@resource.operation("PATCH", "/rules/{rule_id}", role=Role.EDITOR, answer=Rule)
+async def change_rule(call: Authorized, rule_id: uuid.UUID, patch: RulePatch) -> object:
+    """Change a rule; it must hold together as a whole afterwards."""
+    changed = changes(patch)
+    async with call.configuring() as connection:
+        rule = _found(await rows.rules.find(connection, call.workspace_id, rule_id))
+        if changed.get("framework_id", rule.framework_id) != rule.framework_id:
+            raise Invalid("framework_id", "cannot be changed", cure="make a rule in the other framework")
+        merged = _merged(rule, changed)
+        _check(merged)
+        if "channel_ids" in changed:
+            await _check_channels(connection, call.workspace_id, merged.channel_ids)
+        return _found(await rows.rules.change(connection, call.workspace_id, rule_id, settled(merged)))
+
+
+@resource.operation("DELETE", "/rules/{rule_id}", role=Role.EDITOR, status=204)
+async def delete_rule(call: Authorized, rule_id: uuid.UUID) -> None:
+    """Delete a rule."""
+    async with call.configuring() as connection:
+        if not await rows.rules.delete(connection, call.workspace_id, rule_id, dt.datetime.now(dt.UTC)):
+            raise _absent()
+
+
+def _merged(rule: rows.Rule, changed: dict[str, object]) -> RuleDraft:
+    """The whole rule with the changes; an aggregation goes with its window unless both are named."""
+    kept = {name: value for name, value in asdict(rule).items() if name in RuleDraft.model_fields}
+    if "window_seconds" in changed and changed["window_seconds"] is None and "aggregation" not in changed:
+        kept["aggregation"] = None
+    stored = RuleDraft.model_validate(kept)
+    return stored.model_copy(update=changed)
+
+
+def _check(rule: RuleDraft) -> None:
+    if wrong := faults(rule):
+        raise Problems(wrong)
+
+
+async def _check_channels(
+    connection: AsyncConnection, workspace_id: uuid.UUID, channel_ids: list[uuid.UUID] | None
+) -> None:
+    if not channel_ids:
+        return
+    missing = await channels.missing(connection, workspace_id, set(channel_ids))
+    wrong = [
+        FieldError(field=f"channel_ids[{place}]", message="there is no such channel in this workspace")
+        for place, channel_id in enumerate(channel_ids)
+        if channel_id in missing
+    ]
+    if wrong:
+        raise Problems(wrong)
+
+
+def _found(rule: rows.Rule | None) -> rows.Rule:
+    if rule is None:
+        raise _absent()
+    return rule
+
+
+def _absent() -> NotFound:
+    return NotFound("there is no such rule in this workspace")

@@ -1,0 +1,122 @@
+"""Alerts on the wire. Their answers are written by `domain.alert.as_wire`, as on the live feed; these describe them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from convex_common.domain.alert import Event, Reason, Status
+from convex_common.domain.severity import Severity
+from convex_gateway.shapes.body import Answer, Body, Words
+
+
+class Alert(Answer):
+    """The open episode that triggers with the same fingerprint fold into."""
+
+    id: uuid.UUID
+    fingerprint: str
+    status: Status
+    severity: Severity
+    alert_type: str
+    rule_id: uuid.UUID | None
+    rule_name: str
+    framework_id: uuid.UUID
+    title: str
+    current_value: float | None
+    threshold_value: float | None
+    labels: dict[str, str]
+    context: dict[str, Any]
+    occurrences: int
+    triggered_at: dt.datetime
+    last_seen_at: dt.datetime
+    acknowledged_by: str | None
+    acknowledged_at: dt.datetime | None
+    resolved_by: str | None
+    resolved_at: dt.datetime | None
+    resolution_notes: str | None
+    version: int = Field(description="Give it as If-Match with a change")
+
+
+class AlertPage(Answer):
+    """Alerts, the newest first, and where the live feed stood as they were read: subscribe with `since` of these."""
+
+    items: list[Alert]
+    next_cursor: str | None
+    epoch: uuid.UUID
+    offset: int
+
+
+class Acknowledgement(Body):
+    """Nothing is needed."""
+
+
+class Resolution(Body):
+    """How it was resolved."""
+
+    notes: Words | None = None
+
+
+class LogEntry(Answer):
+    """A change of the alert, or why a trigger notified nobody."""
+
+    kind: Literal["log"]
+    id: uuid.UUID
+    at: dt.datetime
+    event: Event
+    reason: Reason | None
+    count: int = Field(description="How many triggers this stands for")
+    actor: str | None
+    event_ids: list[uuid.UUID]
+    offset: int
+    detail: dict[str, Any]
+
+
+class NotificationEntry(Answer):
+    """People were told, on these channels."""
+
+    kind: Literal["notification"]
+    id: uuid.UUID
+    at: dt.datetime
+    cause: str
+    sequence: int
+    reason: str | None
+    deliveries: list[DeliveryBrief]
+
+
+class DeliveryBrief(Answer):
+    """One channel's part of a notification, as it stands now."""
+
+    id: uuid.UUID
+    channel_id: uuid.UUID
+    channel_name: str
+    channel_kind: str
+    status: str
+
+
+class AttemptEntry(Answer):
+    """A try of a delivery."""
+
+    kind: Literal["attempt"]
+    id: uuid.UUID
+    at: dt.datetime
+    delivery_id: uuid.UUID
+    channel_id: uuid.UUID
+    channel_name: str
+    channel_kind: str
+    number: int
+    outcome: str
+    status_code: int | None
+    error: str | None
+    duration_ms: float
+
+
+class TimelinePage(BaseModel):
+    """Everything that happened with an alert, the oldest first, and where the live feed stood."""
+
+    items: list[Annotated[LogEntry | NotificationEntry | AttemptEntry, Field(discriminator="kind")]]
+    next_cursor: str | None
+    epoch: uuid.UUID
+    offset: int

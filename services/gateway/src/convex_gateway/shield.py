@@ -1,0 +1,79 @@
+"""The outermost layer: a span for each request, headers that browsers heed, and no trace of internals in a failure."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from opentelemetry.trace import SpanKind, format_trace_id
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from convex_common.tracing import span_from
+from convex_gateway.problems import internal
+
+log = logging.getLogger(__name__)
+
+HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+)
+NOT_STORED: Final = (b"cache-control", b"no-store")
+UNTRACED: Final = frozenset({"/healthz", "/readyz"})
+
+
+class Shield:
+    """Continues the caller's `traceparent`. A failure is logged once and answered 500 with the trace's id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = _Answer(send, api=scope["path"].startswith("/api/"))
+        if scope["path"] in UNTRACED:
+            await self._app(scope, receive, answer)
+            return
+        with span_from(_traceparent(scope), scope["method"], kind=SpanKind.SERVER) as span:
+            try:
+                await self._app(scope, receive, answer)
+            except Exception:
+                log.exception("request failed", extra={"method": scope["method"], "path": scope["path"]})
+                if answer.started:
+                    raise
+                failure = internal(format_trace_id(span.get_span_context().trace_id))
+                await failure(scope, receive, answer)
+            if span.is_recording():
+                route = getattr(scope.get("route"), "path", None)
+                span.update_name(f"{scope['method']} {route}" if route else scope["method"])
+                span.set_attribute("http.response.status_code", answer.status)
+
+
+class _Answer:
+    """The way out: adds what headers are missing, remembers what was sent."""
+
+    def __init__(self, send: Send, *, api: bool) -> None:
+        self._send = send
+        self._added = (*HEADERS, NOT_STORED) if api else HEADERS
+        self.status = 0
+
+    @property
+    def started(self) -> bool:
+        return self.status != 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = list(message.get("headers", ()))
+            present = {name.lower() for name, _ in headers}
+            message["headers"] = headers + [header for header in self._added if header[0] not in present]
+        await self._send(message)
+
+
+def _traceparent(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"traceparent":
+            return bytes(value).decode("latin-1")
+    return None
