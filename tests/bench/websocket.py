@@ -1,0 +1,75 @@
+"""A lean WebSocket subscriber for load: text frames in, handed over as bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+from collections.abc import Callable
+
+
+class Subscriber(asyncio.Protocol):
+    """Connects with a bearer token, subscribes to the workspace and hands every text frame over."""
+
+    def __init__(self, token: str, received: Callable[[bytes], None]) -> None:
+        self._token = token
+        self._received = received
+        self._buffer = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._upgraded = False
+        self.subscribed = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        key = base64.b64encode(os.urandom(16)).decode()
+        transport.write(
+            (
+                "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nAuthorization: Bearer {self._token}\r\n\r\n"
+            ).encode()
+        )
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if not self._upgraded:
+            end = self._buffer.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            if not self._buffer.startswith(b"HTTP/1.1 101"):
+                self.subscribed.set_exception(ConnectionError(bytes(self._buffer[:200]).decode()))
+                return
+            del self._buffer[: end + 4]
+            self._upgraded = True
+            self._send(1, b'{"type":"subscribe"}')
+        self._frames()
+
+    def _frames(self) -> None:
+        buffer, at = self._buffer, 0
+        while len(buffer) - at >= 2:
+            opcode, length, start = buffer[at] & 15, buffer[at + 1] & 127, at + 2
+            if length == 126:
+                if len(buffer) - at < 4:
+                    break
+                length, start = int.from_bytes(buffer[at + 2 : at + 4], "big"), at + 4
+            elif length == 127:
+                if len(buffer) - at < 10:
+                    break
+                length, start = int.from_bytes(buffer[at + 2 : at + 10], "big"), at + 10
+            if len(buffer) - start < length:
+                break
+            payload = bytes(buffer[start : start + length])
+            at = start + length
+            if opcode == 1:
+                if b'"type":"subscribed"' in payload[:40] and not self.subscribed.done():
+                    self.subscribed.set_result(None)
+                self._received(payload)
+            elif opcode == 9:
+                self._send(10, payload)
+        del buffer[:at]
+
+    def _send(self, opcode: int, payload: bytes) -> None:
+        assert self._transport is not None
+        mask = os.urandom(4)
+        masked = bytes(byte ^ mask[n % 4] for n, byte in enumerate(payload))
+        self._transport.write(bytes((0x80 | opcode, 0x80 | len(payload))) + mask + masked)
