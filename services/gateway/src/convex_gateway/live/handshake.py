@@ -1,0 +1,79 @@
+"""What an opening request says about where it comes from and who it is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+SUBPROTOCOL: Final = "convex.v1"
+_BEARER: Final = "bearer."
+_TOKEN_KEYS: Final = frozenset(
+    {"token", "access_token", "id_token", "auth", "authorization", "bearer", "jwt", "api_key"}
+)
+_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A token, or why there cannot be one (`refusal`), or neither: then a frame `auth` is to come."""
+
+    token: str | None
+    refusal: str | None
+    subprotocol: str | None
+
+
+def credentials(headers: Mapping[str, str], subprotocols: Sequence[str], query: str) -> Credentials:
+    """The credentials of an opening request; only `convex.v1` is ever echoed, never the token beside it."""
+    echoed = SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
+    if any(name.lower() in _TOKEN_KEYS for name, _ in parse_qsl(query, keep_blank_values=True)):
+        return Credentials(None, "a token in the query ends up in logs; send it in the Authorization header", echoed)
+    header = headers.get("authorization")
+    if header is not None:
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            return Credentials(None, "the Authorization header is no bearer token", echoed)
+        return Credentials(token.strip(), None, echoed)
+    offered = next((name for name in subprotocols if name.startswith(_BEARER)), None)
+    if offered is None:
+        return Credentials(None, None, echoed)
+    token = offered.removeprefix(_BEARER)
+    return Credentials(token or None, None if token else "the subprotocol bearer.<token> has no token", echoed)
+
+
+def origin_allowed(origin: str | None, host: str | None, allowed: Sequence[str]) -> bool:
+    """Whether a page from this origin may open a socket: the gateway's own, or one that is listed (`*`: any).
+
+    No Origin header means no browser. An entry may have a wildcard label: `https://*.example.com`.
+    """
+    if origin is None or "*" in allowed:
+        return True
+    place = _place(origin)
+    if place is None:
+        return False
+    if host is not None and _place(f"{urlsplit(origin).scheme}://{host}") == place:
+        return True
+    return any(_matches(place, entry) for entry in allowed)
+
+
+def _place(origin: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port; None for what is no origin, such as `null`."""
+    try:
+        parts = urlsplit(origin.strip())
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+    if not parts.hostname or port is None:
+        return None
+    return parts.scheme, parts.hostname, port
+
+
+def _matches(place: tuple[str, str, int], entry: str) -> bool:
+    listed = _place(entry)
+    if listed is None:
+        return False
+    scheme, host, port = listed
+    if (scheme, port) != (place[0], place[2]):
+        return False
+    return place[1].endswith(host[1:]) if host.startswith("*.") else place[1] == host

@@ -1,0 +1,209 @@
+"""A socket's subscribing: told where it stands, replayed what it missed, then live, each entry once and in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, TypeAlias
+
+from prometheus_client import Counter, Gauge
+
+from convex_common.errors import StoreUnavailable
+from convex_gateway.live import protocol
+from convex_gateway.live.closing import CloseCode
+from convex_gateway.live.entry import Entry
+from convex_gateway.live.feed import WorkspaceFeed
+from convex_gateway.live.frameworks import Frameworks
+from convex_gateway.live.interests import Scope
+from convex_gateway.live.protocol import Since, Subscribe, Unsubscribe
+from convex_gateway.live.replays import Replay
+from convex_gateway.live.socket import Socket
+from convex_gateway.live.wire import text_frame
+
+MAX_SUBSCRIPTIONS: Final = 1_000
+MAX_WAITING: Final = 1_000
+_RETRY: Final = 0.5
+_AT_ONCE: Final = 500
+_WRITE_BYTES: Final = 1 << 16
+
+log = logging.getLogger(__name__)
+
+Errand: TypeAlias = Subscribe | Unsubscribe
+
+
+class Subscriptions:
+    """Works through a socket's requests one by one, beside its conversation: a replay holds up no ping.
+
+    While one is under way the socket is not live: the feed's fan-out passes it by, and what comes meanwhile is read
+    from the ring afterwards. So nothing is kept per socket, and a slow reader is written to only as fast as it reads.
+    `refresh` compares positions with PostgreSQL now.
+    """
+
+    def __init__(
+        self,
+        socket: Socket,
+        feed: WorkspaceFeed,
+        frameworks: Frameworks,
+        refresh: Callable[[], Awaitable[None]],
+        active: Gauge,
+        sent: Counter,
+    ) -> None:
+        self._socket = socket
+        self._feed = feed
+        self._frameworks = frameworks
+        self._refresh = refresh
+        self._active = active
+        self._sent = sent
+        self._errands: deque[Errand] = deque()
+        self._running: asyncio.Task[None] | None = None
+
+    def submit(self, errand: Errand) -> bool:
+        """Do this after what was asked before; False if too much is waiting already."""
+        if len(self._errands) >= MAX_WAITING:
+            return False
+        self._errands.append(errand)
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._run())
+        return True
+
+    def end(self) -> None:
+        """The socket is gone."""
+        self._errands.clear()
+        if self._running:
+            self._running.cancel()
+        self._active.dec(len(self._socket.interests.scopes))
+
+    async def _run(self) -> None:
+        while self._errands and not self._socket.wire.closing:
+            try:
+                match self._errands.popleft():
+                    case Subscribe(framework_id=scope, since=since):
+                        await self._subscribe(scope, since)
+                    case Unsubscribe(framework_id=scope):
+                        self._unsubscribe(scope)
+            except Exception:
+                log.exception("live feed: a subscription failed")
+                self._socket.close(CloseCode.INTERNAL, "something went wrong inside: come back and resume")
+
+    def _unsubscribe(self, scope: Scope) -> None:
+        if self._socket.interests.remove(scope):
+            self._feed.delist(self._socket, scope)
+            self._active.dec()
+        self._tell(protocol.unsubscribed(self._feed.workspace_id, scope))
+
+    async def _subscribe(self, scope: Scope, since: Since | None) -> None:
+        """Until it is done; while PostgreSQL is away the client is told so, and it goes on when that is back."""
+        while not self._socket.wire.closing:
+            try:
+                if await self._attempt(scope, since):
+                    break
+            except StoreUnavailable:
+                self._socket.tell_stale()
+                await asyncio.sleep(_RETRY)
+        while not self._socket.wire.closing:
+            try:
+                return await self._catch_up()
+            except StoreUnavailable:
+                self._socket.tell_stale()
+                await asyncio.sleep(_RETRY)
+        return None
+
+    async def _attempt(self, scope: Scope, since: Since | None) -> bool:
+        """Whether the request was answered; if not, it is to be tried again."""
+        feed, socket = self._feed, self._socket
+        if not await self._has_started():
+            return False
+        if scope is not None and not await self._frameworks.exists(feed.workspace_id, scope):
+            self._tell(protocol.error("not_found", f"framework_id: there is no framework {scope} in this workspace"))
+            return True
+        if scope not in socket.interests and len(socket.interests.scopes) >= MAX_SUBSCRIPTIONS:
+            self._tell(protocol.error("too_many", f"a socket may have {MAX_SUBSCRIPTIONS} subscriptions"))
+            return True
+        if since is not None and (since.epoch != feed.epoch or since.offset > feed.known):
+            await self._refresh()
+        epoch = feed.epoch
+        self._hold()
+        upto = socket.cursor
+        replay = await self._replay(scope, since, upto)
+        if feed.epoch != epoch:
+            return False
+        after = since.offset if since is not None and replay.recovered else upto
+        missed = [e for e in replay.entries if not socket.interests.wants(e.framework_id, e.offset)]
+        socket.told = max(after, upto)
+        self._tell(
+            protocol.subscribed(
+                feed.workspace_id,
+                scope,
+                epoch=epoch,
+                offset=socket.told,
+                recovered=replay.recovered,
+                replayed=len(missed),
+            )
+        )
+        if socket.interests.add(scope, after):
+            feed.enlist(socket, scope)
+            self._active.inc()
+        await self._write(missed)
+        return True
+
+    async def _has_started(self) -> bool:
+        if not self._feed.started.is_set():
+            if self._feed.stale:
+                self._socket.tell_stale()
+            try:
+                async with asyncio.timeout(_RETRY):
+                    await self._feed.started.wait()
+            except TimeoutError:
+                return False
+        return True
+
+    async def _replay(self, scope: Scope, since: Since | None, upto: int) -> Replay:
+        """What was missed since; nothing for who names no `since`, nothing recovered for who comes from elsewhere."""
+        if since is None:
+            return Replay(True, [])
+        if since.epoch != self._feed.epoch or since.offset > self._feed.known:
+            return Replay(False, [])
+        return await self._feed.replays.missed(scope, since.offset, upto)
+
+    def _hold(self) -> None:
+        """Take the socket out of the fan-out, with its cursor on the last offset that it is done with."""
+        if not self._socket.interests:
+            self._socket.cursor = self._feed.position
+        elif self._socket.live:
+            self._socket.cursor = max(self._socket.cursor, self._feed.written)
+        self._socket.live = False
+
+    async def _catch_up(self) -> None:
+        """Write what came since it was held, and put it back into the fan-out."""
+        socket, feed = self._socket, self._feed
+        while not socket.wire.closing and socket.interests:
+            if socket.cursor >= feed.position:
+                socket.live = True
+                if not feed.stale:
+                    socket.tell_fresh(feed.position)
+                return
+            upto = min(feed.position, socket.cursor + _AT_ONCE)
+            entries = await feed.replays.following(socket.cursor, upto)
+            await self._write(e for e in entries if socket.interests.wants(e.framework_id, e.offset))
+            socket.cursor = upto
+
+    async def _write(self, entries: Iterable[Entry]) -> None:
+        """Write entries as fast as the client reads."""
+        waiting = 0
+        for entry in entries:
+            frame = text_frame(entry.frame)
+            if not self._socket.send(frame):
+                return
+            self._sent.inc()
+            waiting += len(frame)
+            if waiting >= _WRITE_BYTES:
+                await self._socket.wire.drained()
+                await asyncio.sleep(0)
+                waiting = 0
+        await self._socket.wire.drained()
+
+    def _tell(self, payload: bytes) -> None:
+        if self._socket.send(text_frame(payload)):
+            self._sent.inc()
