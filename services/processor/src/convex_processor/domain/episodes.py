@@ -77,7 +77,7 @@ class Episodes:
         self._apply_folds(fingerprint)
         latest = self._latest.get(fingerprint)
         if verdict.move is Move.OPEN or latest is None:
-            opened = occurrence.opens(self._workspace_id, self._new_id(), fingerprint, self._now)
+            opened = occurrence.opens(self._workspace_id, self._id_after(latest), fingerprint, self._now)
             self._told(opened, verdict, origin, Event.CREATED, occurrence.channel_ids)
         else:
             self._continue(latest, occurrence, verdict, origin)
@@ -115,11 +115,13 @@ class Episodes:
 
     def source_resolved(self, fingerprint: bytes, starts_at: dt.datetime | None, origin: Origin) -> None:
         """Another tool says that it is over."""
+        self._apply_folds(fingerprint)
         if suppression.source_resolve_applies(self._latest.get(fingerprint), starts_at):
             self.clear(fingerprint, Reason.SOURCE_RESOLVED, Resolution.AUTOMATIC, origin)
 
     def source_end(self, fingerprint: bytes, timer: SourceEnd, origin: Origin) -> None:
         """Another tool has not sent its alert again before the end it gave."""
+        self._apply_folds(fingerprint)
         latest = self._latest.get(fingerprint)
         if latest is None or latest.id != timer.alert_id or not latest.is_open:
             return
@@ -167,13 +169,18 @@ class Episodes:
             threshold_value=occurrence.threshold,
             severity=occurrence.severity if worse else base.severity,
             source_starts_at=occurrence.starts_at or base.source_starts_at,
-            source_ends_at=occurrence.ends_at or base.source_ends_at,
+            source_ends_at=occurrence.ends_at,
             version=base.version + 1,
         )
         event = Event.ESCALATED if verdict.notify is Cause.ESCALATION else suppression.EVENTS[verdict.move]
         self._told(after, verdict, origin, event, occurrence.channel_ids)
         if verdict.move is Move.REOPEN:
             self._watch_window(self._latest[after.fingerprint])
+
+    def _id_after(self, latest: Alert | None) -> uuid.UUID:
+        """The latest alert is the one of the greatest id, also where the last one was made by a clock ahead of ours."""
+        made = self._new_id()
+        return made if latest is None or made > latest.id else uuid.UUID(int=latest.id.int + 1)
 
     def _told(
         self,
@@ -212,7 +219,7 @@ class Episodes:
             current_value=last.value,
             threshold_value=last.threshold,
             source_starts_at=last.starts_at or latest.source_starts_at,
-            source_ends_at=last.ends_at or latest.source_ends_at,
+            source_ends_at=last.ends_at,
             version=latest.version + 1,
         )
         self._keep(after, folded=True)

@@ -19,14 +19,17 @@ SOURCE_ALERT_TYPE = "threshold"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occurrence:
-    """What is known of it. `rule` is None for another tool's alert."""
+    """What is known of it. `rule` is None for another tool's alert.
+
+    What only a new alert needs (title, the rule's labels) is put together when it opens: most occurrences fold.
+    """
 
     framework_id: uuid.UUID
     rule: Rule | None
     rule_name: str
     alert_type: str
     severity: Severity
-    title: str
+    title: str | None
     labels: Mapping[str, str]
     context: Mapping[str, Any]
     value: float | None
@@ -53,8 +56,8 @@ class Occurrence:
             alert_type=self.alert_type,
             status=Status.FIRING,
             severity=self.severity,
-            title=self.title,
-            labels=self.labels,
+            title=self.title or (self.rule.title if self.rule else self.rule_name),
+            labels={**self.rule.labels, **self.labels} if self.rule else self.labels,
             context=self.context,
             current_value=self.value,
             threshold_value=self.threshold,
@@ -77,8 +80,8 @@ def of_trigger(rule: Rule, trigger: Trigger) -> Occurrence:
         rule_name=rule.name,
         alert_type=trigger.alert_type or rule.alert_type.value,
         severity=Severity(trigger.severity) if trigger.severity else rule.severity,
-        title=rule.title,
-        labels={**rule.labels, **trigger.labels} if rule.labels else trigger.labels,
+        title=None,
+        labels=trigger.labels,
         context=trigger.context,
         value=trigger.value,
         threshold=threshold,
@@ -94,8 +97,8 @@ def of_series(rule: Rule, labels: Mapping[str, str], value: float) -> Occurrence
         rule_name=rule.name,
         alert_type=rule.alert_type.value,
         severity=rule.severity,
-        title=rule.title,
-        labels={**rule.labels, **labels},
+        title=None,
+        labels=labels,
         context={"metric": rule.metric},
         value=value,
         threshold=rule.threshold_value,
@@ -112,7 +115,7 @@ def of_source(alert: SourceAlert) -> Occurrence:
         rule_name=name,
         alert_type=SOURCE_ALERT_TYPE,
         severity=from_label(alert.labels.get("severity")),
-        title=alert.annotations.get("summary") or alert.annotations.get("title") or name,
+        title=alert.annotations.get("summary") or alert.annotations.get("title"),
         labels=alert.labels,
         context={"annotations": alert.annotations, "generator_url": alert.generator_url},
         value=None,
