@@ -9,10 +9,8 @@ from typing import Annotated, Any, Final, Generic, Protocol, Self, TypeVar
 import msgspec
 from msgspec import Meta
 
+from convex_common.domain.fingerprint import SHARDS
 from convex_common.errors import Invalid
-
-SHARDS: Final = 64
-"""Events are spread over this many shards by their key; a shard has one worker at a time, which keeps a key's order."""
 
 MAX_DELIVERIES: Final = 100
 """Ids in one hint at most; what does not fit goes into a next one."""

@@ -15,24 +15,10 @@ from uuid import UUID
 
 import msgspec
 
+from convex_common.domain.alert import Event
 from convex_common.errors import Invalid
 
-EVENTS: Final = frozenset(
-    {
-        "created",
-        "updated",
-        "acknowledged",
-        "unacknowledged",
-        "resolved",
-        "reopened",
-        "snoozed",
-        "assigned",
-        "commented",
-        "suppressed",
-        "flapping",
-        "escalated",
-    }
-)
+EVENTS: Final = frozenset(event.value for event in Event)
 """What can happen to an alert, as the `event` of its frames."""
 
 

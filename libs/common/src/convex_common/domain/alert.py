@@ -36,8 +36,13 @@ class Event(StrEnum):
     CREATED = "created"
     UPDATED = "updated"
     ACKNOWLEDGED = "acknowledged"
+    UNACKNOWLEDGED = "unacknowledged"
     RESOLVED = "resolved"
     REOPENED = "reopened"
+    SNOOZED = "snoozed"
+    ASSIGNED = "assigned"
+    COMMENTED = "commented"
+    FLAPPING = "flapping"
     SUPPRESSED = "suppressed"
     ESCALATED = "escalated"
 
