@@ -1,3 +1,6 @@
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import jwt
@@ -12,11 +15,14 @@ from convex_dev.up import Options
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    tmp_path.chmod(0o711)
-    made = Home(tmp_path)
+def home() -> Iterator[Home]:
+    """One that the database's own user can pass through, as it cannot through pytest's folders."""
+    path = Path(tempfile.mkdtemp(prefix="convex-dev-test-"))
+    path.chmod(0o711)
+    made = Home(path)
     made.prepare()
-    return made
+    yield made
+    shutil.rmtree(path)
 
 
 def test_services_get_ports_of_their_own_and_only_some_the_owner(home: Home) -> None:

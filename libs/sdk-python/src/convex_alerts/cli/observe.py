@@ -126,6 +126,6 @@ def _play(client: Client, schedule: Schedule, framework_id: str, metric: str, la
                 progress.advance(task, end - sent)
                 sent = end
             if sent < len(points):
-                wait = schedule.at(sent) - datetime.now(UTC)
-                time.sleep(max(TICK, wait / timedelta(seconds=1)) if wait > timedelta(0) else 0)
+                wait = (schedule.at(sent) - datetime.now(UTC)) / timedelta(seconds=1)
+                time.sleep(max(TICK, wait))
     return accepted
