@@ -1,0 +1,1 @@
+"""Pure decisions about deliveries: no I/O, no clock, no environment."""

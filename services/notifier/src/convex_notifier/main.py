@@ -1,0 +1,106 @@
+"""The notifier's composition root."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+
+from prometheus_client import CollectorRegistry
+
+from convex_common import logging as json_logging
+from convex_common import tracing
+from convex_common.contracts import DELIVERIES_DUE
+from convex_common.errors import SettingsError
+from convex_common.health import StatusServer
+from convex_common.ids import Ids
+from convex_common.metrics import Metrics
+from convex_common.postgres.database import Database
+from convex_common.redis.broker import Worker, make_broker
+from convex_common.redis.live import LivePublisher
+from convex_common.settings import load
+from convex_notifier.breakers import Breakers
+from convex_notifier.channels.in_app import InApp
+from convex_notifier.channels.webhook import Webhook
+from convex_notifier.deliveries import Deliveries
+from convex_notifier.dispatcher import Dispatcher
+from convex_notifier.domain.backoff import Backoff
+from convex_notifier.domain.breaker import BreakerPolicy
+from convex_notifier.handler import DeliveryHandler
+from convex_notifier.network import Network
+from convex_notifier.settings import NotifierSettings
+
+log = logging.getLogger(__name__)
+
+GRACE = 10.0
+"""Seconds that attempts under way have to finish when the process is asked to stop."""
+
+POOL = 10
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT. Exit 2 and one line where a setting is wrong."""
+    try:
+        return run(load(NotifierSettings))
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+def run(settings: NotifierSettings) -> int:
+    """Wire everything, run, and stop in the order that sends nothing twice."""
+    json_logging.configure("notifier", settings.log_level)
+    provider = tracing.configure("notifier", settings)
+    metrics = Metrics(CollectorRegistry())
+    database = Database(settings.database_url, "convex-notifier", size=min(POOL, settings.notifier_threads + 2))
+    publisher = LivePublisher(settings.cache_redis_url, settings.queue_prefix)
+    webhook = Webhook(Network(settings.egress), connections=settings.notifier_threads)
+    deliveries = Deliveries(
+        database, per_target=settings.notifier_per_target, lease_seconds=settings.notifier_lease_seconds
+    )
+    handler = DeliveryHandler(
+        deliveries,
+        {"webhook": webhook, "in_app": InApp(database, publisher)},
+        Breakers(BreakerPolicy(pause=settings.notifier_breaker_seconds, longest=3 * settings.notifier_breaker_seconds)),
+        settings.secret_box,
+        Ids(),
+        metrics,
+        backoff=Backoff(base=settings.notifier_backoff_seconds),
+        attempt_seconds=settings.notifier_attempt_seconds,
+    )
+    dispatcher = Dispatcher(deliveries.claim, handler.handle, deliveries.give_back, threads=settings.notifier_threads)
+    broker = make_broker(settings.redis_url, settings.queue_prefix)
+    worker = Worker(broker, {DELIVERIES_DUE: lambda _: dispatcher.wake()}, threads=1)
+    status = StatusServer(
+        settings.prometheus_port,
+        metrics.registry if settings.prometheus_enabled else None,
+        ready=dispatcher.healthy.is_set,
+        live=dispatcher.is_alive,
+        host=settings.metrics_host,
+    )
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    database.open()
+    status.start()
+    worker.start()
+    dispatcher.start()
+    log.info("delivering", extra={"threads": settings.notifier_threads})
+    stopping.wait()
+    if dispatcher.stop(GRACE):
+        webhook.close()
+    else:
+        log.warning("attempts under way are left to their leases' end")
+    worker.stop(timeout=2.0)
+    status.stop()
+    publisher.close()
+    database.close()
+    broker.close()
+    if provider is not None:
+        provider.shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
