@@ -79,14 +79,24 @@ class JsonRequest(Request):
 
     async def json(self) -> Any:
         """The body's value; Malformed names the byte where it stops being JSON."""
+        body = await self.body()
         try:
-            return msgspec.json.decode(await self.body())
-        except UnicodeDecodeError as error:
-            raise Malformed(f"it is not UTF-8 at byte {error.start}") from None
+            return msgspec.json.decode(body)
+        except UnicodeDecodeError:
+            raise Malformed(_broken_text(body)) from None
         except RecursionError:
             raise Malformed("it is nested too deeply") from None
         except msgspec.DecodeError as error:
-            raise Malformed(_position(str(error), len(await self.body()))) from None
+            raise Malformed(_position(str(error), len(body))) from None
+
+
+def _broken_text(body: bytes) -> str:
+    """The decoder counts from the start of a string; a person wants the body's."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        return f"it is not UTF-8 at byte {error.start}"
+    return "a text in it is not UTF-8"
 
 
 def _position(message: str, length: int) -> str:

@@ -1,0 +1,164 @@
+"""The gateway's composition root."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from convex_common import logging as json_logging
+from convex_common import tracing
+from convex_common.errors import SettingsError
+from convex_common.health import StatusServer
+from convex_common.ids import Ids
+from convex_common.metrics import Metrics
+from convex_common.postgres.alert_actions import AlertActions
+from convex_common.postgres.database import AsyncDatabase, Database
+from convex_common.redis.async_sender import AsyncSender
+from convex_common.redis.live import LivePublisher
+from convex_common.redis.sender import Sender
+from convex_common.secretbox import SecretBox
+from convex_common.settings import load
+from convex_gateway.app import Lifespan, create_app
+from convex_gateway.auth import Authenticator
+from convex_gateway.context import Gateway
+from convex_gateway.ingest.writer import InboxWriter
+from convex_gateway.live.hub import Hub
+from convex_gateway.live.server import DrainingServer, options
+from convex_gateway.memberships import Memberships, in_database
+from convex_gateway.settings import GatewaySettings
+from convex_gateway.tokens import TokenReader
+
+log = logging.getLogger(__name__)
+
+APPLICATION = "convex-gateway"
+KEEP_ALIVE = 75
+GRACE = 10
+"""Seconds that requests under way may take once it is told to stop."""
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT. Exit 2 and one line where a setting is wrong."""
+    try:
+        settings = load(GatewaySettings)
+        return run(settings)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+def run(settings: GatewaySettings) -> int:
+    """Wire everything and serve. Stores may be away: it starts without them, answers 503, and heals by itself."""
+    json_logging.configure("gateway", settings.log_level)
+    provider = tracing.configure("gateway", settings)
+    threads = Database(settings.database_url, APPLICATION, size=6)
+    publisher = LivePublisher(settings.cache_redis_url, settings.queue_prefix)
+    sender = Sender(settings.redis_url, settings.queue_prefix)
+    gateway = _wired(settings, threads, publisher, sender)
+    app = create_app(gateway, lifespan=_lifespan(gateway, threads))
+
+    async def drain() -> None:
+        gateway.serving = False
+        await gateway.hub.drain()
+
+    server = DrainingServer(_config(settings, app), drain)
+    status = StatusServer(
+        settings.prometheus_port,
+        gateway.metrics.registry if settings.prometheus_enabled else None,
+        ready=lambda: gateway.serving,
+        live=lambda: True,
+        host=settings.metrics_host,
+    )
+    # uvicorn raises the signal once more when it has stopped, for handlers it found; ours has nothing left to do.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    status.start()
+    try:
+        server.run()
+    finally:
+        status.stop()
+        publisher.close()
+        sender.close()
+        if provider is not None:
+            provider.shutdown()
+    return 0 if server.started else 1
+
+
+def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublisher, sender: Sender) -> Gateway:
+    metrics = Metrics(CollectorRegistry())
+    ids = Ids()
+    database = AsyncDatabase(settings.database_url, APPLICATION)
+    hints = AsyncSender(settings.redis_url, settings.queue_prefix)
+    tokens = TokenReader(
+        settings.jwt_secret.get_secret_value(),
+        algorithms=settings.algorithms,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+    )
+    return Gateway(
+        settings=settings,
+        database=database,
+        authenticator=Authenticator(tokens, Memberships(in_database(database))),
+        actions=AlertActions(threads, ids, publisher, sender),
+        metrics=metrics,
+        ids=ids,
+        sender=hints,
+        writer=InboxWriter(settings.database_url, ids, hints),
+        hub=Hub(database, settings.cache_redis_url, settings.queue_prefix, metrics),
+        publisher=publisher,
+        secrets=SecretBox(settings.encryption_key_list),
+    )
+
+
+def _config(settings: GatewaySettings, app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.gateway_host,
+        port=settings.gateway_port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=GRACE,
+        **options(),
+    )
+
+
+def _lifespan(gateway: Gateway, threads: Database) -> Lifespan:
+    """Starts what works behind the routes before the first request, and stops it after the last."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        threads.open()
+        await gateway.writer.start()
+        await gateway.hub.start()
+        gc.collect()
+        gc.freeze()
+        gateway.serving = True
+        log.info("serving", extra={"port": gateway.settings.gateway_port})
+        yield
+        gateway.serving = False
+        await gateway.writer.stop()
+        await gateway.hub.stop()
+        await gateway.sender.aclose()
+        await gateway.database.close()
+        await asyncio.to_thread(threads.close)
+
+    return lifespan
+
+
+if __name__ == "__main__":
+    sys.exit(main())

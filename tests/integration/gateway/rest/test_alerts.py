@@ -1,0 +1,155 @@
+"""Alerts by REST: lists, one, what people do with it, and its timeline."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+
+import pytest
+
+from convex_common.domain.alert import Status, as_wire
+from convex_common.domain.severity import Severity
+from convex_gateway.shapes import alerts as shapes
+from tests.support.rest import Api, token_of
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def test_an_alert_reads_as_on_the_live_feed(api: Api) -> None:
+    alert = api.alert(api.framework())
+    answer = api.get(f"/alerts/{alert.id}", role="viewer")
+    assert answer.content == as_wire(alert)
+    assert answer.headers["etag"] == '"1"'
+    assert api.rows("SELECT data FROM alert_log") == [(answer.content,)]
+    shapes.Alert.model_validate_json(answer.content)
+
+
+def test_a_list_tells_where_the_feed_stood(api: Api) -> None:
+    empty = api.get("/alerts").json()
+    epoch = str(api.rows("SELECT epoch FROM workspace_feed")[0][0])
+    assert empty == {"items": [], "next_cursor": None, "epoch": epoch, "offset": 0}
+    framework_id = api.framework()
+    made = [str(api.alert(framework_id).id) for _ in range(3)]
+    first = api.get("/alerts?limit=2")
+    page = shapes.AlertPage.model_validate_json(first.content)
+    assert ([str(item.id) for item in page.items], page.offset) == (made[:0:-1], 3)
+    rest = api.get(f"/alerts?cursor={page.next_cursor}").json()
+    assert ([item["id"] for item in rest["items"]], rest["next_cursor"]) == (made[:1], None)
+
+
+def test_alerts_are_filtered(api: Api) -> None:
+    one, two = api.framework("one"), api.framework("two")
+    now = dt.datetime.now(dt.UTC)
+    old = api.alert(one, triggered_at=now - dt.timedelta(days=2), title="100% full", labels={"disk": "sda_1"})
+    bad = api.alert(two, severity=Severity.CRITICAL, alert_type="milestone", rule_name="Orders")
+    done = api.alert(two, status=Status.RESOLVED)
+
+    def listed(**query: object) -> list[uuid.UUID]:
+        answer = api.call("GET", "/alerts", params=query)
+        assert answer.status_code == 200, answer.text
+        return [uuid.UUID(item["id"]) for item in answer.json()["items"]]
+
+    assert listed() == [done.id, bad.id, old.id]
+    assert listed(framework_id=one) == [old.id]
+    assert listed(status="resolved") == [done.id]
+    assert listed(status=["firing", "resolved"], framework_id=two) == [done.id, bad.id]
+    assert listed(severity="critical") == [bad.id]
+    assert listed(alert_type="milestone") == [bad.id]
+    assert listed(since=(now - dt.timedelta(hours=1)).isoformat()) == [done.id, bad.id]
+    assert listed(q="100%") == [old.id]
+    assert listed(q="sda_") == [old.id]
+    assert listed(q="sdax") == []
+    assert listed(q="ORDERS") == [bad.id]
+    assert listed(q="payments") == [done.id, bad.id]
+
+
+def test_bad_filters_are_refused_by_name(api: Api) -> None:
+    for query in ("status=open", "severity=bad", "alert_type=x", "since=yesterday", "since=2026-01-01T00:00:00",
+                  "q=%00", "framework_id=x"):  # fmt: skip
+        answer = api.get(f"/alerts?{query}")
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["errors"][0]["field"].startswith(query.partition("=")[0])
+
+
+def test_people_acknowledge_and_resolve(api: Api) -> None:
+    alert = api.alert(api.framework())
+    path = f"/alerts/{alert.id}"
+    acknowledged = api.post(f"{path}/acknowledge", role="responder")
+    assert acknowledged.status_code == 200, acknowledged.text
+    body = acknowledged.json()
+    assert (body["status"], body["acknowledged_by"], body["version"]) == ("acknowledged", "responder", 2)
+    assert acknowledged.headers["etag"] == '"2"'
+    resolved = api.post(f"{path}/resolve", {"notes": "restarted it"}, role="responder")
+    assert resolved.json()["resolution_notes"] == "restarted it"
+    assert resolved.content == api.get(path).content
+    again = [api.post(f"{path}/{verb}", {}, role="responder").status_code for verb in ("acknowledge", "resolve")]
+    assert again == [409, 409]
+    assert len(api.redis.published) == 2
+
+
+def test_a_change_is_held_against_the_version_seen(api: Api) -> None:
+    framework_id = api.framework()
+    for header, status in (('"1"', 200), ("1", 200), ('W/"1"', 200), ("*", 200), ('"2"', 412), ("0", 412),
+                           ('"one"', 422), ("", 422)):  # fmt: skip
+        alert = api.alert(framework_id)
+        answer = api.post(f"/alerts/{alert.id}/acknowledge", headers={"If-Match": header})
+        assert answer.status_code == status, (header, answer.text)
+        changed = api.get(f"/alerts/{alert.id}").json()["version"] == 2
+        assert changed is (status == 200), header
+
+
+def test_bad_actions_change_nothing(api: Api) -> None:
+    alert = api.alert(api.framework())
+    path = f"/alerts/{alert.id}"
+    for verb, body, field in (
+        ("resolve", {"notes": 3}, "notes"),
+        ("resolve", {"note": "x"}, "note"),
+        ("resolve", {"notes": "a\0"}, "notes"),
+        ("resolve", [], ""),
+        ("acknowledge", {"notes": "x"}, "notes"),
+    ):
+        answer = api.post(f"{path}/{verb}", body)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field), (verb, body)
+    assert api.get(path).content == as_wire(alert)
+
+
+def test_other_workspaces_alerts_are_not_there(api: Api, elsewhere: uuid.UUID) -> None:
+    alert = api.alert(api.framework())
+    token = token_of(elsewhere, "editor", "editor")
+    for method, tail in (("GET", ""), ("GET", "/timeline"), ("POST", "/acknowledge"), ("POST", "/resolve")):
+        assert api.call(method, f"/alerts/{alert.id}{tail}", token=token).status_code == 404, tail
+    assert api.get("/alerts", token=token).json()["items"] == []
+    assert api.get(f"/alerts/{alert.id}").content == as_wire(alert)
+
+
+def test_the_timeline_merges_log_notifications_and_attempts(api: Api) -> None:
+    channel_id = api.webhook()
+    alert = api.alert(api.framework(), notified=True)
+    ((delivery_id,),) = api.rows("SELECT id FROM deliveries")
+    with api.database.transaction(api.workspace_id) as connection:
+        connection.execute(
+            "INSERT INTO attempts (id, workspace_id, delivery_id, number, outcome, status_code, error, answer, "
+            "started_at, duration_ms) VALUES (%s, %s, %s, 1, 'retry', 503, 'busy', 'later', now(), 4.5)",
+            (api.ids.new(), api.workspace_id, delivery_id),
+        )
+    api.post(f"/alerts/{alert.id}/acknowledge", role="responder")
+    answer = api.get(f"/alerts/{alert.id}/timeline")
+    assert answer.status_code == 200, answer.text
+    page = shapes.TimelinePage.model_validate_json(answer.content)
+    items = answer.json()["items"]
+    kinds = sorted(item["kind"] for item in items[:2])
+    assert (kinds, [item["kind"] for item in items[2:]]) == (["log", "notification"], ["attempt", "log"])
+    assert page.offset == 2
+    told = next(item for item in items if item["kind"] == "notification")
+    assert [(one["channel_id"], one["status"]) for one in told["deliveries"]] == [(channel_id, "pending")]
+    assert (items[2]["outcome"], items[2]["status_code"], items[2]["number"]) == ("retry", 503, 1)
+    assert (items[3]["event"], items[3]["actor"]) == ("acknowledged", "responder")
+    walked, cursor = [], ""
+    while cursor is not None:
+        step = api.get(f"/alerts/{alert.id}/timeline?limit=1{cursor and '&cursor=' + cursor}").json()
+        walked += step["items"]
+        cursor = step["next_cursor"]
+    assert json.dumps(walked) == json.dumps(items)
+    assert api.get(f"/alerts/{uuid.uuid4()}/timeline").status_code == 404
+    assert api.get(f"/alerts/{alert.id}/timeline?cursor=AAAA").status_code == 422

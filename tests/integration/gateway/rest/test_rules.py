@@ -1,0 +1,170 @@
+"""Rules by REST: what must hold between their fields, at once and after a change."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.support.rest import Api, token_of
+
+pytestmark = pytest.mark.timeout(120)
+
+UNKNOWN = str(uuid.uuid4())
+
+
+def test_a_rule_has_its_defaults(api: Api) -> None:
+    framework_id = api.framework()
+    rule = api.rule(framework_id)
+    assert rule | {"id": 0, "created_at": 0, "updated_at": 0} == {
+        "id": 0, "framework_id": framework_id, "name": "slow", "alert_type": "threshold", "metric": "latency",
+        "condition": "above", "threshold_value": 10.0, "change_percentage": None, "window_seconds": None,
+        "aggregation": None, "for_seconds": 0, "clear_value": None, "suppression_seconds": 300, "severity": "warning",
+        "labels": {}, "channel_ids": None, "enabled": True, "created_at": 0, "updated_at": 0,
+    }  # fmt: skip
+    assert api.get(f"/rules/{rule['id']}", role="viewer").json() == rule
+
+
+GOOD: dict[str, dict[str, Any]] = {
+    "clear below the limit": {"clear_value": 8},
+    "clear at the limit": {"clear_value": 10},
+    "below, clear above": {"condition": "below", "clear_value": 12},
+    "equals": {"condition": "equals"},
+    "changes_by": {"condition": "changes_by", "threshold_value": None, "change_percentage": 20, "clear_value": 0},
+    "window": {"window_seconds": 86_400, "aggregation": "max"},
+    "longest times": {"for_seconds": 86_400, "suppression_seconds": 604_800},
+    "no suppression": {"suppression_seconds": 0},
+    "performance": {"alert_type": "performance"},
+    "milestone": {"alert_type": "milestone"},
+    "disabled": {"enabled": False},
+}
+
+
+def test_good_rules_are_kept_as_they_are(api: Api) -> None:
+    framework_id = api.framework()
+    for case, changed in GOOD.items():
+        rule = api.rule(framework_id, **changed)
+        assert {name: rule[name] for name in changed} == changed, case
+
+
+def test_a_window_averages_unless_told_otherwise(api: Api) -> None:
+    framework_id = api.framework()
+    rule = api.rule(framework_id, window_seconds=60)
+    assert rule["aggregation"] == "avg"
+    assert api.patch(f"/rules/{rule['id']}", {"window_seconds": None}).json()["aggregation"] is None
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "no name": ({"name": None}, "name"),
+    "no metric": ({"metric": ""}, "metric"),
+    "unknown condition": ({"condition": "over"}, "condition"),
+    "above without threshold": ({"threshold_value": None}, "threshold_value"),
+    "below without threshold": ({"condition": "below", "threshold_value": None}, "threshold_value"),
+    "equals without threshold": ({"condition": "equals", "threshold_value": None}, "threshold_value"),
+    "threshold is text": ({"threshold_value": "10"}, "threshold_value"),
+    "threshold is a switch": ({"threshold_value": True}, "threshold_value"),
+    "changes_by without percentage": ({"condition": "changes_by"}, "change_percentage"),
+    "changes_by nothing": ({"condition": "changes_by", "change_percentage": 0}, "change_percentage"),
+    "changes_by less than nothing": ({"condition": "changes_by", "change_percentage": -5}, "change_percentage"),
+    "clear above the limit": ({"clear_value": 11}, "clear_value"),
+    "clear below the limit": ({"condition": "below", "clear_value": 9}, "clear_value"),
+    "clear of equals": ({"condition": "equals", "clear_value": 10}, "clear_value"),
+    "clear beyond the change": (
+        {"condition": "changes_by", "change_percentage": 20, "clear_value": 21},
+        "clear_value",
+    ),
+    "clear below no change": ({"condition": "changes_by", "change_percentage": 20, "clear_value": -1}, "clear_value"),
+    "anomaly": ({"alert_type": "anomaly"}, "alert_type"),
+    "absence": ({"alert_type": "absence"}, "alert_type"),
+    "forecast": ({"alert_type": "forecast"}, "alert_type"),
+    "unknown type": ({"alert_type": "hunch"}, "alert_type"),
+    "window of nothing": ({"window_seconds": 0}, "window_seconds"),
+    "window too long": ({"window_seconds": 86_401}, "window_seconds"),
+    "window is a fraction": ({"window_seconds": 1.5}, "window_seconds"),
+    "aggregation without window": ({"aggregation": "avg"}, "aggregation"),
+    "unknown aggregation": ({"window_seconds": 60, "aggregation": "median"}, "aggregation"),
+    "hold too long": ({"for_seconds": 86_401}, "for_seconds"),
+    "hold below nothing": ({"for_seconds": -1}, "for_seconds"),
+    "suppression too long": ({"suppression_seconds": 604_801}, "suppression_seconds"),
+    "suppression is null": ({"suppression_seconds": None}, "suppression_seconds"),
+    "unknown severity": ({"severity": "bad"}, "severity"),
+    "enabled is a word": ({"enabled": "yes"}, "enabled"),
+    "label is a number": ({"labels": {"team": 3}}, "labels.team"),
+    "framework is no id": ({"framework_id": "checkout"}, "framework_id"),
+    "framework is unknown": ({"framework_id": UNKNOWN}, "framework_id"),
+    "channel is no id": ({"channel_ids": ["mail"]}, "channel_ids[0]"),
+    "channel is unknown": ({"channel_ids": [UNKNOWN]}, "channel_ids[0]"),
+    "unknown field": ({"treshold": 3}, "treshold"),
+}
+
+
+def test_bad_rules_are_refused_by_field(api: Api) -> None:
+    body = {"framework_id": api.framework(), "name": "slow", "metric": "latency", "condition": "above",
+            "threshold_value": 10}  # fmt: skip
+    before = api.config_version()
+    for case, (changed, field) in BAD.items():
+        answer = api.post("/rules", body | changed)
+        assert answer.status_code == 422, (case, answer.text)
+        assert [error["field"] for error in answer.json()["errors"]] == [field], case
+    assert api.get("/rules").json()["items"] == []
+    assert api.config_version() == before
+
+
+def test_a_change_is_held_against_the_whole_rule(api: Api) -> None:
+    rule = api.rule(api.framework(), clear_value=8)
+    path = f"/rules/{rule['id']}"
+    for patch, field in (
+        ({"threshold_value": 7}, "clear_value"),
+        ({"threshold_value": None}, "threshold_value"),
+        ({"condition": "changes_by"}, "change_percentage"),
+        ({"aggregation": "max"}, "aggregation"),
+        ({"name": None}, "name"),
+        ({"enabled": None}, "enabled"),
+        ({"framework_id": api.framework("other")}, "framework_id"),
+        ({"channel_ids": [UNKNOWN]}, "channel_ids[0]"),
+        ({"id": rule["id"]}, "id"),
+    ):
+        answer = api.patch(path, patch)
+        assert (answer.status_code, [e["field"] for e in answer.json()["errors"]]) == (422, [field]), patch
+    assert api.get(path).json() == rule
+    changed = api.patch(path, {"threshold_value": 7, "clear_value": None, "framework_id": rule["framework_id"]})
+    assert changed.status_code == 200
+    assert changed.json() | {"updated_at": 0} == rule | {"threshold_value": 7.0, "clear_value": None, "updated_at": 0}
+    assert api.patch(path, {}).json()["threshold_value"] == 7.0
+
+
+def test_rules_are_filtered(api: Api) -> None:
+    one, two = api.framework("one"), api.framework("two")
+    on, off = api.rule(one), api.rule(two, enabled=False, alert_type="milestone")
+
+    def listed(query: str) -> list[str]:
+        return [item["id"] for item in api.get(f"/rules?{query}").json()["items"]]
+
+    assert listed("") == [on["id"], off["id"]]
+    assert listed(f"framework_id={two}") == [off["id"]]
+    assert listed("enabled=true") == [on["id"]]
+    assert listed("alert_type=milestone") == [off["id"]]
+    assert listed(f"framework_id={UNKNOWN}") == []
+    assert api.get("/rules?enabled=perhaps").json()["errors"][0]["field"] == "enabled"
+
+
+def test_channels_of_a_rule_are_its_workspaces(api: Api, elsewhere: uuid.UUID) -> None:
+    theirs = api.webhook(token=token_of(elsewhere, "editor", "editor"))
+    mine = api.webhook()
+    framework_id = api.framework()
+    assert api.rule(framework_id, channel_ids=[mine])["channel_ids"] == [mine]
+    assert api.rule(framework_id, channel_ids=[])["channel_ids"] is None
+    body = {"framework_id": framework_id, "name": "a", "metric": "m", "condition": "above", "threshold_value": 1}
+    answer = api.post("/rules", body | {"channel_ids": [mine, theirs]})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "channel_ids[1]")
+    foreign = api.framework(token=token_of(elsewhere, "editor", "editor"))
+    answer = api.post("/rules", body | {"framework_id": foreign})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "framework_id")
+
+
+def test_a_deleted_rule_is_gone(api: Api) -> None:
+    rule = api.rule(api.framework())
+    assert api.delete(f"/rules/{rule['id']}").status_code == 204
+    assert api.delete(f"/rules/{rule['id']}").status_code == 404
+    assert api.get("/rules").json()["items"] == []

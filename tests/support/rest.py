@@ -1,0 +1,232 @@
+"""The gateway's REST in process, on a real database, with senders that only remember."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx
+import jwt
+import pytest
+from cryptography.fernet import Fernet
+from prometheus_client import CollectorRegistry
+
+from convex_common.contracts import Contract
+from convex_common.domain.alert import Alert, Event, Reason, Status
+from convex_common.domain.change import Cause, Changes, Entry, Notice
+from convex_common.domain.channel import Channel
+from convex_common.domain.severity import Severity
+from convex_common.feed import LiveMessage
+from convex_common.ids import Ids
+from convex_common.metrics import Metrics
+from convex_common.postgres.alert_actions import AlertActions
+from convex_common.postgres.alert_store import save
+from convex_common.postgres.bootstrap import ensure_members, ensure_workspace
+from convex_common.postgres.configuration import load_channels
+from convex_common.postgres.database import AsyncDatabase, Database
+from convex_common.secretbox import SecretBox
+from convex_gateway.app import Parts, create_app
+from convex_gateway.auth import Authenticator, Role
+from convex_gateway.context import Gateway
+from convex_gateway.memberships import Memberships, in_database
+from convex_gateway.tokens import TokenReader
+from tests.support.postgres import Store
+
+SECRET = "a secret that is only good for tests, 32 bytes and more"
+MEMBERS = {"viewer": Role.VIEWER, "responder": Role.RESPONDER, "editor": Role.EDITOR, "owner": Role.OWNER}
+
+
+def claims_of(workspace_id: uuid.UUID, user: str, role: str, **changed: Any) -> dict[str, Any]:
+    """Of a token that is good for a minute; a claim changed to None is left out."""
+    now = int(time.time())
+    claims = {
+        "sub": user,
+        "workspace_id": str(workspace_id),
+        "role": role,
+        "iat": now,
+        "exp": now + 60,
+        "iss": "convex",
+        "aud": "convex",
+    }
+    return {name: value for name, value in (claims | changed).items() if value is not None}
+
+
+def token_of(workspace_id: uuid.UUID, user: str, role: str, **changed: Any) -> str:
+    return jwt.encode(claims_of(workspace_id, user, role, **changed), SECRET, algorithm="HS256")
+
+
+@dataclass
+class Remembered:
+    """Stands for Redis: keeps what was sent, or is away."""
+
+    hints: list[Any] = field(default_factory=list)
+    published: list[LiveMessage] = field(default_factory=list)
+    away: bool = False
+
+    async def send(self, contract: Contract[Any], payload: Any, traceparent: str | None = None) -> bool:
+        if not self.away:
+            self.hints.append((contract.name, payload))
+        return not self.away
+
+    def publish(self, messages: Sequence[LiveMessage]) -> bool:
+        if not self.away:
+            self.published.extend(messages)
+        return not self.away
+
+
+class Sent:
+    """The same for threads."""
+
+    def __init__(self, redis: Remembered) -> None:
+        self._redis = redis
+
+    def send(self, contract: Contract[Any], payload: Any, traceparent: str | None = None) -> bool:
+        self._redis.hints.append((contract.name, payload))
+        return True
+
+
+class Api:
+    """Calls the application as a member of the store's workspace, the editor unless told otherwise."""
+
+    def __init__(self, store: Store, gateway: Gateway, database: Database, redis: Remembered) -> None:
+        self.store = store
+        self.gateway = gateway
+        self.database = database
+        self.redis = redis
+        self.ids = Ids()
+        self.workspace_id = store.workspace_id
+        self._runner = asyncio.Runner()
+        transport = httpx.ASGITransport(create_app(gateway, parts=Parts()), raise_app_exceptions=False)
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://gateway")
+
+    def call(
+        self, method: str, path: str, *, role: str = "editor", token: str | None = None, **more: Any
+    ) -> httpx.Response:
+        token = token or token_of(self.workspace_id, role, role)
+        headers = {"Authorization": f"Bearer {token}"} | more.pop("headers", {})
+        address = path if path.startswith(("/api", "/healthz", "/readyz", "/openapi")) else f"/api/v1{path}"
+        return self._runner.run(self._client.request(method, address, headers=headers, **more))
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        return self.call("GET", path, **more)
+
+    def post(self, path: str, json: Any = None, **more: Any) -> httpx.Response:
+        return self.call("POST", path, **({"json": json} if json is not None else {}), **more)
+
+    def patch(self, path: str, json: Any, **more: Any) -> httpx.Response:
+        return self.call("PATCH", path, json=json, **more)
+
+    def delete(self, path: str, **more: Any) -> httpx.Response:
+        return self.call("DELETE", path, **more)
+
+    def anonymous(self, path: str, **headers: str) -> httpx.Response:
+        return self._runner.run(self._client.get(path, headers=headers))
+
+    def made(self, path: str, body: dict[str, Any], **more: Any) -> dict[str, Any]:
+        answer = self.post(path, body, **more)
+        assert answer.status_code == 201, answer.text
+        return cast("dict[str, Any]", answer.json())
+
+    def framework(self, name: str = "checkout", **more: Any) -> str:
+        return str(self.made("/frameworks", {"name": name}, **more)["id"])
+
+    def webhook(self, name: str = "hook", **more: Any) -> str:
+        config = {"url": "https://example.com/hook"}
+        return str(self.made("/channels", {"kind": "webhook", "name": name, "config": config}, **more)["id"])
+
+    def rule(self, framework_id: str, **changed: Any) -> dict[str, Any]:
+        body = {"framework_id": framework_id, "name": "slow", "metric": "latency", "condition": "above",
+                "threshold_value": 10} | changed  # fmt: skip
+        return self.made("/rules", body)
+
+    def alert(self, framework_id: str, *, notified: bool = False, **changed: Any) -> Alert:
+        """One as the processor saves it, with its log row; `notified` on every channel."""
+        now = dt.datetime.now(dt.UTC)
+        fields: dict[str, Any] = {
+            "workspace_id": self.workspace_id,
+            "id": self.ids.new(),
+            "fingerprint": uuid.uuid4().bytes * 2,
+            "framework_id": uuid.UUID(framework_id),
+            "rule_id": None,
+            "rule_name": "slow",
+            "alert_type": "threshold",
+            "status": Status.FIRING,
+            "severity": Severity.WARNING,
+            "title": "slow: latency above 10",
+            "labels": {"team": "payments"},
+            "context": {"runbook": "https://example.com"},
+            "current_value": 12.5,
+            "threshold_value": 10.0,
+            "occurrences": 1,
+            "triggered_at": now,
+            "last_seen_at": now,
+            "suppression_seconds": 300,
+        }
+        alert = Alert(**(fields | changed))
+        with self.database.transaction(self.workspace_id) as connection:
+            channels: tuple[Channel, ...] = load_channels(connection) if notified else ()
+            notice = Notice(alert=alert, cause=Cause.FIRED, reason=Reason.FIRST_TRIGGER, sequence=1, channels=channels)
+            entry = Entry(alert=alert, event=Event.CREATED, reason=Reason.FIRST_TRIGGER, event_ids=(self.ids.new(),))
+            changes = Changes(created=(alert,), entries=(entry,), notices=(notice,) if notified else ())
+            save(connection, self.workspace_id, changes, self.ids, now)
+        return alert
+
+    def config_version(self) -> int:
+        with self.database.transaction(self.workspace_id) as connection:
+            row = connection.execute("SELECT config_version FROM workspaces").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with self.database.transaction(self.workspace_id) as connection:
+            return connection.execute(cast("Any", query), parameters).fetchall()
+
+    def close(self) -> None:
+        self._runner.run(self._client.aclose())
+        self._runner.run(self.gateway.database.close())
+        self._runner.close()
+
+
+@pytest.fixture
+def api(store: Store, database: Database) -> Iterator[Api]:
+    for user, role in MEMBERS.items():
+        ensure_members(store.owner_url, store.workspace_id, [user], role.value)
+    redis = Remembered()
+    gateway = gateway_of(AsyncDatabase(store.url, "tests"), database, redis)
+    made = Api(store, gateway, database, redis)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def elsewhere(store: Store) -> uuid.UUID:
+    """Another workspace of the same database, with an editor of the same name."""
+    workspace_id = ensure_workspace(store.owner_url, slug="other", name="Other", owner_user="owner")
+    ensure_members(store.owner_url, workspace_id, ["editor"], "editor")
+    return workspace_id
+
+
+def gateway_of(database: AsyncDatabase, threads: Database, redis: Remembered) -> Gateway:
+    """What REST needs; the live feed and the inbox are others'."""
+    ids = Ids()
+    tokens = TokenReader(SECRET, algorithms=["HS256"], issuer="convex", audience="convex")
+    absent = cast("Any", SimpleNamespace())
+    return Gateway(
+        settings=absent,
+        database=database,
+        authenticator=Authenticator(tokens, Memberships(in_database(database))),
+        actions=AlertActions(threads, ids, redis, Sent(redis)),
+        metrics=Metrics(CollectorRegistry()),
+        ids=ids,
+        sender=cast("Any", redis),
+        writer=absent,
+        hub=absent,
+        publisher=redis,
+        secrets=SecretBox([Fernet.generate_key().decode()]),
+    )
