@@ -1,91 +1,33 @@
 """The load, in a process of its own: triggers at a rate or as fast as answers come, and what became of each.
 
-Reads one JSON job from stdin, prints one JSON result. Times are taken from when a request was due, so that waiting for
-a free connection counts. An accepted trigger is followed to the WebSocket by its fingerprint's occurrences.
+Reads one job from stdin and prints one result, both JSON. It says `begun` on stderr when the
+measurement begins, and `sent` when the last request left.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
+import gc
+import os
 import random
+import signal
 import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 import uvloop
 
+from tests.bench.follower import Follower
 from tests.bench.http import ClientConnection, Receiver, post
+from tests.bench.job import ALERTMANAGER, Follow, Job, Result
 from tests.bench.websocket import Subscriber
 
 DESCRIPTION = "The 99th percentile of the response time has been above its threshold for five minutes; see the runbook."
-
-
-@dataclass
-class Job:
-    """`rate` in triggers per second, 0 for a closed loop; `path` alertmanager posts alerts of its API instead."""
-
-    url: str
-    token: str | None
-    rule_id: str = ""
-    rate: float = 0.0
-    seconds: float = 10.0
-    connections: int = 16
-    batch: int = 1
-    fingerprints: int = 1000
-    new_percent: float = 10.0
-    follow: str = "none"  # none | websocket | webhook
-    webhook_port: int = 0
-    path: str = "/api/v1/triggers"
-    total: int = 0  # stop after so many triggers, 0: by time
-    drain_seconds: float = 15.0
-    run: str = "r"
-
-
-@dataclass
-class Result:
-    """Latencies in milliseconds; `cpu_share` of one core."""
-
-    accepted: int = 0
-    errors: int = 0
-    seconds: float = 0.0
-    answer_ms: list[float] = field(default_factory=list)
-    seen_ms: list[float] = field(default_factory=list)
-    unseen: int = 0
-    frames: int = 0
-    cpu_share: float = 0.0
-    last_accepted_at: float = 0.0
-
-
-class _Data(msgspec.Struct):
-    labels: dict[str, str]
-    occurrences: int
-
-
-class _Frame(msgspec.Struct):
-    type: str
-    data: _Data | None = None
-
-
-class _HookAlert(msgspec.Struct):
-    labels: dict[str, str]
-
-
-class _HookData(msgspec.Struct):
-    alert: _HookAlert
-
-
-class _OurHook(msgspec.Struct):
-    data: _HookData
-
-
-class _TheirHook(msgspec.Struct):
-    alerts: list[_HookAlert]
+MOST_ERRORS_SHOWN = 3
+PRIMING_BATCH = 100
 
 
 class Generator:
@@ -94,131 +36,161 @@ class Generator:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.result = Result()
-        self._random = random.Random(time.time_ns())
-        self._waiting: dict[str, deque[float]] = {}
-        self._occurrences: dict[str, int] = {}
-        self._unique = 0
+        self._follower = Follower(job, self.result)
+        address = urlsplit(job.url)
+        self._host_name, self._port = address.hostname or "127.0.0.1", address.port or 80
+        self._free: deque[ClientConnection] = deque()
+        self._answer = asyncio.Event()
+        self._under_way = 0
         self._sent = 0
-        self._frame = msgspec.json.Decoder(_Frame)
-        self._idle = asyncio.Event()
+        self._unique = 0
+        self._began = 0.0
+        self._closed_loop = job.rate == 0
 
     async def run(self) -> Result:
-        """Load, then wait until everything accepted was seen, `drain_seconds` at most."""
+        """Load, then wait until everything accepted was seen."""
         job, loop = self.job, asyncio.get_running_loop()
-        where = urlsplit(job.url)
-        host, port = where.hostname or "127.0.0.1", where.port or 80
-        server = None
-        if job.follow == "websocket":
-            _, subscriber = await loop.create_connection(
-                lambda: Subscriber(job.token or "", self._on_frame), host, port
-            )
-            await subscriber.subscribed
-        elif job.follow == "webhook":
-            server = await loop.create_server(lambda: Receiver(self._on_hook), "127.0.0.1", job.webhook_port)
-        connections = [
-            (await loop.create_connection(lambda: ClientConnection(self._on_answer), host, port))[1]
-            for _ in range(job.connections)
-        ]
-        cpu, began = time.process_time(), time.perf_counter()
-        await (self._open_loop(connections, began) if job.rate else self._closed_loop(connections, began))
-        self.result.seconds = time.perf_counter() - began
-        await self._until(lambda: all(c.free or c.closed for c in connections), 10.0)
-        if job.follow != "none":
-            await self._until(lambda: len(self.result.seen_ms) >= self.result.accepted, job.drain_seconds)
-        self.result.cpu_share = (time.process_time() - cpu) / (time.perf_counter() - began)
-        self.result.unseen = max(0, self.result.accepted - len(self.result.seen_ms)) if job.follow != "none" else 0
-        if server:
-            server.close()
-        return self.result
+        subscriber = await self._subscribed() if job.follow is Follow.WEBSOCKET else None
+        if job.follow is Follow.WEBHOOK:
+            await loop.create_server(lambda: Receiver(self._follower.on_webhook), "127.0.0.1", job.webhook_port)
+        for _ in range(job.connections):
+            await self._connect()
+        if job.new_percent < 100:
+            await self._prime()
+        result = self.result
+        gc.collect()
+        gc.disable()  # its pauses would be taken for the product's
+        _tell("begun")
+        cpu, self._began = time.process_time(), time.perf_counter()
+        await (self._as_answers_come() if self._closed_loop else self._at_rate())
+        result.seconds = time.perf_counter() - self._began
+        result.cpu_share = (time.process_time() - cpu) / result.seconds
+        _tell("sent")
+        await self._until(lambda: not self._under_way, 10.0)
+        if job.follow is not Follow.NOTHING:
+            await self._until(lambda: self._follower.seen >= result.accepted, job.drain_seconds)
+            result.unseen = max(0, result.accepted - self._follower.seen)
+            result.seen_seconds = self._follower.last_at - self._began
+        result.close_code = subscriber.close_code if subscriber else None
+        return result
 
-    async def _open_loop(self, connections: list[ClientConnection], began: float) -> None:
-        gap = self.job.batch / self.job.rate
-        due, turn = began, 0
-        while due < began + self.job.seconds:
-            wait = due - time.perf_counter()
-            if wait > 0:
+    async def _subscribed(self) -> Subscriber:
+        loop = asyncio.get_running_loop()
+        _, subscriber = await loop.create_connection(
+            lambda: Subscriber(self.job.token or "", self._follower.on_frame), self._host_name, self._port
+        )
+        await asyncio.wait_for(subscriber.subscribed, 10.0)
+        return subscriber
+
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(
+            lambda: ClientConnection(self._on_answer), self._host_name, self._port
+        )
+        self._free.append(connection)
+
+    async def _prime(self) -> None:
+        """Open the alerts that later triggers fold into, and forget that this was work."""
+        job = self.job
+        hosts = [f"{job.run}-{n}" for n in range(job.fingerprints)]
+        self._closed_loop, at_rate = False, not self._closed_loop
+        for start in range(0, len(hosts), PRIMING_BATCH):
+            due = time.perf_counter()
+            items = [self._item(host, due) for host in hosts[start : start + PRIMING_BATCH]]
+            await self._send_when_free(b"[" + b",".join(items) + b"]", due)
+        await self._until(lambda: not self._under_way, 10.0)
+        if self.result.errors:
+            raise ConnectionError("the alerts to fold into could not be opened")
+        if job.follow is not Follow.NOTHING:
+            await self._until(lambda: self._follower.seen >= len(hosts), 30.0)
+        self._closed_loop = not at_rate
+        self._follower.seen = 0
+        self._follower.result = self.result = Result()
+
+    async def _at_rate(self) -> None:
+        job, draw = self.job, random.Random(time.time_ns())
+        gap = job.batch / job.rate
+        due, give_up = self._began, self._began + 2 * job.seconds
+        while due < self._began + job.seconds and time.perf_counter() < give_up:
+            if (wait := due - time.perf_counter()) > 0:
                 await asyncio.sleep(wait)
-            while not connections[turn % len(connections)].free:
-                turn += 1
-                if turn % len(connections) == 0:
-                    await asyncio.sleep(0.0005)
-            self._fire(connections[turn % len(connections)], due)
-            turn += 1
-            due += gap * (0.5 + self._random.random())
+            await self._send_when_free(self._body(due), due)
+            if job.total and self._sent >= job.total:
+                return
+            due += gap * (0.5 + draw.random())
 
-    async def _closed_loop(self, connections: list[ClientConnection], began: float) -> None:
-        async def one(connection: ClientConnection) -> None:
-            while time.perf_counter() < began + self.job.seconds and not connection.closed:
-                if self.job.total and self._sent >= self.job.total:
-                    return
-                self._fire(connection, time.perf_counter())
-                while not connection.free and not connection.closed:
-                    self._idle.clear()
-                    await self._idle.wait()
+    async def _as_answers_come(self) -> None:
+        while self._free:
+            self._next(self._free.popleft())
+        while self._under_way:
+            self._answer.clear()
+            await self._answer.wait()
 
-        await asyncio.gather(*(one(connection) for connection in connections))
+    async def _send_when_free(self, body: bytes, due: float) -> None:
+        while True:
+            while not self._free:
+                self._answer.clear()
+                await self._answer.wait()
+            connection = self._free.popleft()
+            if not connection.closed:
+                break
+            await self._connect()
+        self._send(connection, body, due)
 
-    def _fire(self, connection: ClientConnection, due: float) -> None:
+    def _next(self, connection: ClientConnection) -> None:
+        """The closed loop's next request, unless it is over."""
+        job, now = self.job, time.perf_counter()
+        over = now >= self._began + job.seconds or (job.total and self._sent >= job.total)
+        if not over and not connection.closed:
+            self._send(connection, self._body(now), now)
+
+    def _send(self, connection: ClientConnection, body: bytes, due: float) -> None:
+        self._under_way += 1
+        connection.send(post(self.job.path, self.job.token, body), due)
+
+    def _body(self, due: float) -> bytes:
         job = self.job
-        items = [self._item(due) for _ in range(job.batch)]
+        items = [self._item(self._host(), due) for _ in range(job.batch)]
         self._sent += job.batch
-        as_list = job.batch > 1 or job.path.endswith("/alerts")
-        body = b"[" + b",".join(items) + b"]" if as_list else items[0]
-        connection.send(post(job.path, job.token, body), due)
+        return b"[" + b",".join(items) + b"]" if job.batch > 1 or job.path == ALERTMANAGER else items[0]
 
-    def _item(self, due: float) -> bytes:
+    def _host(self) -> str:
         job = self.job
-        if self._random.random() * 100 < job.new_percent:
+        if random.random() * 100 < job.new_percent:
             self._unique += 1
-            host = f"{job.run}-new-{self._unique}"
-        else:
-            host = f"{job.run}-{self._random.randrange(job.fingerprints)}"
-        if job.follow != "none":
-            self._waiting.setdefault(host, deque()).append(due)
+            return f"{job.run}-new-{self._unique}"
+        return f"{job.run}-{int(random.random() * job.fingerprints)}"
+
+    def _item(self, host: str, due: float) -> bytes:
+        job = self.job
+        if job.follow is not Follow.NOTHING:
+            self._follower.expect(host, due)
         labels = f'{{"host":"{host}","region":"eu-west-1","service":"checkout","env":"production"'
-        if job.path.endswith("/alerts"):
+        if job.path == ALERTMANAGER:
             return f'{{"labels":{labels},"alertname":"latency"}},"annotations":{{"d":"{DESCRIPTION}"}}}}'.encode()
         return (
             f'{{"alert_rule_id":"{job.rule_id}","current_value":612.5,"labels":{labels}}},'
             f'"context":{{"description":"{DESCRIPTION}"}}}}'
         ).encode()
 
-    def _on_answer(self, status: int, due: float, body: bytes) -> None:
+    def _on_answer(self, connection: ClientConnection, status: int, due: float, body: bytes) -> None:
+        self._under_way -= 1
+        result = self.result
         if status in (200, 202):
-            now = time.perf_counter()
-            self.result.accepted += self.job.batch
-            self.result.answer_ms.append((now - due) * 1000)
-            self.result.last_accepted_at = now
+            result.accepted += self.job.batch
+            result.answer_ms.append((time.perf_counter() - due) * 1000)
         else:
-            self.result.errors += 1
-            if self.result.errors <= 3:
+            result.errors += 1
+            if result.errors <= MOST_ERRORS_SHOWN:
                 sys.stderr.write(f"{status} {body[:300]!r}\n")
-        self._idle.set()
-
-    def _on_frame(self, payload: bytes) -> None:
-        now = time.perf_counter()
-        frame = self._frame.decode(payload)
-        if frame.type != "alert" or frame.data is None:
-            return
-        self.result.frames += 1
-        host = frame.data.labels.get("host", "")
-        self._seen(host, frame.data.occurrences - self._occurrences.get(host, 0), now)
-        self._occurrences[host] = max(frame.data.occurrences, self._occurrences.get(host, 0))
-
-    def _on_hook(self, body: bytes) -> None:
-        now = time.perf_counter()
-        if self.job.path.endswith("/alerts") and b'"receiver"' in body:
-            for alert in msgspec.json.decode(body, type=_TheirHook).alerts:
-                self._seen(alert.labels.get("host", ""), 1, now)
-            return
-        self._seen(msgspec.json.decode(body, type=_OurHook).data.alert.labels.get("host", ""), 1, now)
-
-    def _seen(self, host: str, count: int, now: float) -> None:
-        waiting = self._waiting.get(host)
-        for _ in range(count):
-            if not waiting:
-                return
-            self.result.seen_ms.append((now - waiting.popleft()) * 1000)
+        if self._closed_loop:
+            self._next(connection)
+        else:
+            self._free.append(connection)
+        if self.job.kill and not self._under_way and self._sent >= self.job.total:
+            for pid in self.job.kill:
+                os.kill(pid, signal.SIGKILL)
+        self._answer.set()
 
     async def _until(self, condition: Callable[[], bool], seconds: float) -> None:
         deadline = time.perf_counter() + seconds
@@ -226,15 +198,20 @@ class Generator:
             await asyncio.sleep(0.02)
 
 
+def _tell(word: str) -> None:
+    sys.stderr.write(word + "\n")
+    sys.stderr.flush()
+
+
 def main() -> None:
     """One job from stdin, its result on stdout."""
-    job = Job(**json.loads(sys.stdin.read()))
+    job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
 
-    async def run() -> dict[str, Any]:
-        return asdict(await Generator(job).run())
+    async def run() -> Result:
+        return await Generator(job).run()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        sys.stdout.write(json.dumps(runner.run(run())))
+        sys.stdout.buffer.write(msgspec.json.encode(runner.run(run())))
 
 
 if __name__ == "__main__":

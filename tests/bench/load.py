@@ -2,39 +2,59 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from dataclasses import asdict
+import threading
 from pathlib import Path
 
-from tests.bench.generator import Job, Result
+import msgspec
+
+from tests.bench.job import Job, Result
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def start(job: Job) -> subprocess.Popen[str]:
+class Load:
     """A generator at work."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.generator"],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(asdict(job)))
-    process.stdin.close()
-    process.stdin = None
-    return process
 
+    def __init__(self, job: Job) -> None:
+        self.begun = threading.Event()
+        """Set when its measurement begins, or when it ended without."""
+        self.sent = threading.Event()
+        """Set when the last request left."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.bench.generator"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        threading.Thread(target=self._read_errors, daemon=True).start()
+        assert self._process.stdin is not None
+        self._process.stdin.write(msgspec.json.encode(job))
+        self._process.stdin.close()
 
-def finish(process: subprocess.Popen[str]) -> Result:
-    """Its result, waited for."""
-    out, _ = process.communicate(timeout=600)
-    return Result(**json.loads(out))
+    def result(self) -> Result:
+        """What it found, waited for."""
+        assert self._process.stdout is not None
+        answer = self._process.stdout.read()
+        if self._process.wait(timeout=60) != 0:
+            raise RuntimeError("a generator failed, see above")
+        return msgspec.json.decode(answer, type=Result)
+
+    def _read_errors(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            if line == b"begun\n":
+                self.begun.set()
+            elif line == b"sent\n":
+                self.sent.set()
+            else:
+                sys.stderr.write("generator: " + line.decode(errors="replace"))
+        self.begun.set()
+        self.sent.set()
 
 
 def run(job: Job) -> Result:
     """One job, from start to end."""
-    return finish(start(job))
+    return Load(job).result()

@@ -58,6 +58,11 @@ def at_least(name: str, values: Sequence[float], limit: float, unit: str) -> Gat
     return Gate(name, f"≥ {limit:g} {unit}", f"{spread(values)} {unit}", median(values) >= limit)
 
 
+def none(name: str, values: Sequence[int]) -> Gate:
+    """Met when it happened in no run."""
+    return Gate(name, "0", str(sum(values)), sum(values) == 0)
+
+
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, caption: str = "") -> None:
     """Print a table; floats with one decimal."""
     shown = Table(

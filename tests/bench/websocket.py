@@ -6,6 +6,9 @@ import asyncio
 import base64
 import os
 from collections.abc import Callable
+from typing import cast
+
+TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
 
 class Subscriber(asyncio.Protocol):
@@ -17,18 +20,24 @@ class Subscriber(asyncio.Protocol):
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
         self._upgraded = False
-        self.subscribed = asyncio.get_running_loop().create_future()
+        self.subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.close_code: int | None = None
+        """Why the server closed it, while nobody asked it to; 1006 without a word."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's derives from no class of asyncio
         key = base64.b64encode(os.urandom(16)).decode()
-        transport.write(
+        self._transport.write(
             (
                 "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nAuthorization: Bearer {self._token}\r\n\r\n"
             ).encode()
         )
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.close_code = self.close_code or 1006
+        if not self.subscribed.done():
+            self.subscribed.set_exception(ConnectionError(f"closed with {self.close_code} before it was subscribed"))
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -37,11 +46,11 @@ class Subscriber(asyncio.Protocol):
             if end < 0:
                 return
             if not self._buffer.startswith(b"HTTP/1.1 101"):
-                self.subscribed.set_exception(ConnectionError(bytes(self._buffer[:200]).decode()))
+                self.subscribed.set_exception(ConnectionError(bytes(self._buffer[:300]).decode()))
                 return
             del self._buffer[: end + 4]
             self._upgraded = True
-            self._send(1, b'{"type":"subscribe"}')
+            self._send(TEXT, b'{"type":"subscribe"}')
         self._frames()
 
     def _frames(self) -> None:
@@ -60,13 +69,18 @@ class Subscriber(asyncio.Protocol):
                 break
             payload = bytes(buffer[start : start + length])
             at = start + length
-            if opcode == 1:
-                if b'"type":"subscribed"' in payload[:40] and not self.subscribed.done():
-                    self.subscribed.set_result(None)
-                self._received(payload)
-            elif opcode == 9:
-                self._send(10, payload)
+            self._frame(opcode, payload)
         del buffer[:at]
+
+    def _frame(self, opcode: int, payload: bytes) -> None:
+        if opcode == TEXT:
+            if not self.subscribed.done() and b'"subscribed"' in payload[:40]:
+                self.subscribed.set_result(None)
+            self._received(payload)
+        elif opcode == PING:
+            self._send(PONG, payload)
+        elif opcode == CLOSE:
+            self.close_code = int.from_bytes(payload[:2], "big")
 
     def _send(self, opcode: int, payload: bytes) -> None:
         assert self._transport is not None

@@ -36,6 +36,22 @@ def program(name: str) -> Path:
     return path
 
 
+def relocated(name: str) -> tuple[Path, Path]:
+    """A copy of the program that finds its package's files below the current folder, and the folder to start it in.
+
+    Debian's builds open their templates under /usr/share, where nothing is installed. The copy differs in that path
+    alone: relative, and of the same length.
+    """
+    path, folder = program(name), TOOLS / PROGRAMS[name][0]
+    copy = path.with_name(f"{path.name}-relocated")
+    if not copy.exists():
+        fresh = path.with_name(f"{path.name}-{os.getpid()}")
+        fresh.write_bytes(path.read_bytes().replace(b"/usr/share/prometheus/", b"usr/share//prometheus/"))
+        fresh.chmod(0o755)
+        fresh.rename(copy)
+    return copy, folder
+
+
 def program_or_skip(name: str) -> Path:
     """For tests: skipped with a visible reason where there is no apt, never on CI."""
     try:

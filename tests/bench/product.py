@@ -1,0 +1,138 @@
+"""The product under load: a stack of its own, a rule to trigger, and a look at its processes and its backlog."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+import psutil
+import psycopg
+
+from convex_alerts.client import Client
+from convex_dev.stack import Stack
+from convex_dev.state import State
+from tests.bench import load
+from tests.bench.job import Job
+
+
+class Product:
+    """One installation without demo traffic, warmed up, with a rule that posts go to."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.token = stack.token()
+        self._client = Client(stack.url, self.token)
+        self.framework_id = self._client.create("frameworks", {"name": f"bench {uuid.uuid4().hex[:8]}"})["id"]
+        self.rule_id = self._rule(None)
+
+    @property
+    def job(self) -> Job:
+        """A job for the rule that tells nobody but the WebSockets."""
+        return Job(self.stack.url, self.token, self.rule_id)
+
+    def webhook_job(self, port: int) -> Job:
+        """A job for a rule of its own that posts each new alert to a port of this machine."""
+        config = {"url": f"http://127.0.0.1:{port}/"}
+        channel = self._client.create("channels", {"kind": "webhook", "name": f"port {port}", "config": config})
+        rule_id = self._rule([channel["id"]])
+        return Job(self.stack.url, self.token, rule_id, webhook_port=port, new_percent=100)
+
+    def warm_up(self) -> None:
+        """Let caches, connections and plans come into being."""
+        load.run(replace(self.job, rate=200, seconds=3, fingerprints=100))
+
+    def _rule(self, channel_ids: list[str] | None) -> str:
+        draft = {
+            "framework_id": self.framework_id,
+            "name": f"latency {uuid.uuid4().hex[:8]}",
+            "metric": "latency",
+            "condition": "above",
+            "threshold_value": 500,
+            "channel_ids": channel_ids,
+        }
+        return str(self._client.create("rules", draft)["id"])
+
+
+@contextmanager
+def product() -> Iterator[Product]:
+    """A product that is ready and warm."""
+    with Stack() as stack:
+        found = Product(stack)
+        found.warm_up()
+        yield found
+
+
+class Backlog:
+    """Counts the rows of the inbox each second while it is open."""
+
+    def __init__(self, owner_url: str) -> None:
+        self.counts: list[int] = []
+        self._owner_url = owner_url
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Count no more."""
+        self._over.set()
+        self._thread.join(timeout=10)
+
+    def _sample(self) -> None:
+        with psycopg.connect(self._owner_url, autocommit=True) as connection:
+            due = time.monotonic()
+            while not self._over.wait(max(0.0, due - time.monotonic())):
+                row = connection.execute("SELECT count(*) FROM inbox").fetchone()
+                self.counts.append(int(row[0]) if row else 0)
+                due += 1.0
+
+
+class Usage:
+    """CPU that the product's processes use, their children's included, from its making on."""
+
+    def __init__(self, state: State) -> None:
+        self._processes = {p.name: psutil.Process(p.pid) for p in state.processes if p.pid is not None}
+        self._before = {name: _seconds(process) for name, process in self._processes.items()}
+        self._began = time.perf_counter()
+
+    def percent(self) -> Mapping[str, float]:
+        """Percent of one core, by process."""
+        took = time.perf_counter() - self._began
+        return {
+            name: 100 * max(0.0, _seconds(process) - self._before[name]) / took
+            for name, process in self._processes.items()
+        }
+
+
+def used(percent: Mapping[str, float]) -> str:
+    """What a table shows of it."""
+    return ", ".join(f"{name} {share:.0f}" for name, share in percent.items() if share >= 0.5)
+
+
+def _seconds(process: psutil.Process) -> float:
+    """The process, its living children, and those that it has buried."""
+    try:
+        own = process.cpu_times()
+        total = own.user + own.system + own.children_user + own.children_system
+    except psutil.Error:
+        return 0.0
+    for child in process.children(recursive=True):
+        try:
+            times = child.cpu_times()
+        except psutil.Error:
+            continue
+        total += times.user + times.system
+    return float(total)
