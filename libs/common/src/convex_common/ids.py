@@ -52,6 +52,16 @@ def floor(ms: int) -> uuid.UUID:
     return uuid.UUID(int=ms << 80 | 0x7 << 76 | 0x2 << 62)
 
 
+def after(made: uuid.UUID, other: uuid.UUID) -> uuid.UUID:
+    """`made`, or where a clock ahead of ours made `other`, the same with the millisecond that follows it.
+
+    For rows whose newest is the one of the greatest id, whichever machine made it.
+    """
+    if made > other:
+        return made
+    return uuid.UUID(int=milliseconds(other) + 1 << 80 | made.int & ((1 << 80) - 1))
+
+
 def milliseconds(value: uuid.UUID) -> int:
     """The time inside an id, in milliseconds since the epoch."""
     return value.int >> 80

@@ -45,6 +45,9 @@ def resolve(alert: Alert, user_id: str, notes: str | None, now: dt.datetime, cha
         reason=Reason.RESOLVED_BY_PERSON,
         notified=notice is not None,
         actor=user_id,
-        detail={"notes": notes} if notes else {},
+        detail={
+            **({"notes": notes} if notes else {}),
+            **({} if notice else {"withheld": Reason.NOT_ANNOUNCED.value}),
+        },
     )
     return Changes(updated=(after,), entries=(entry,), notices=(notice,) if notice else ())

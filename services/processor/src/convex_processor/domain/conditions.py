@@ -95,11 +95,16 @@ def breaches(rule: Rule, compared: float) -> bool:
 
 
 def clears(rule: Rule, compared: float) -> bool:
-    """Whether a compared value ends a firing: past the clear value where the rule has one, else past the limit."""
+    """Whether a compared value ends a firing: past the clear value where the rule has one, else past the limit.
+
+    For `equals` the clear value may lie on either side of the limit; what is not between the two has cleared.
+    """
     if rule.clear_value is None:
         return not breaches(rule, compared)
     if rule.condition is Condition.BELOW:
         return compared >= rule.clear_value
+    if rule.condition is Condition.EQUALS and rule.limit is not None:
+        return not (rule.limit < compared < rule.clear_value or rule.clear_value < compared < rule.limit)
     return compared <= rule.clear_value
 
 

@@ -17,6 +17,7 @@ from convex_common.domain.fingerprint import shard_of
 from convex_common.domain.notice import announce, take_back
 from convex_common.domain.rule import Rule
 from convex_common.events import SourceEnd, WindowEnd, encode
+from convex_common.ids import after as id_after
 from convex_processor.domain import suppression
 from convex_processor.domain.occurrence import Occurrence
 from convex_processor.domain.suppression import Move, OnClear, OnResend, Verdict
@@ -126,6 +127,7 @@ class Episodes:
         if latest is None or latest.id != timer.alert_id or not latest.is_open:
             return
         if latest.source_ends_at is None or latest.source_ends_at > self._now:
+            self._watch_source(fingerprint)
             return
         self.clear(fingerprint, Reason.SOURCE_EXPIRED, Resolution.EXPIRED, origin)
 
@@ -179,8 +181,7 @@ class Episodes:
 
     def _id_after(self, latest: Alert | None) -> uuid.UUID:
         """The latest alert is the one of the greatest id, also where the last one was made by a clock ahead of ours."""
-        made = self._new_id()
-        return made if latest is None or made > latest.id else uuid.UUID(int=latest.id.int + 1)
+        return self._new_id() if latest is None else id_after(self._new_id(), latest.id)
 
     def _told(
         self,
