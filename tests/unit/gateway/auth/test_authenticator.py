@@ -1,0 +1,143 @@
+"""Principals: the header's forms, the lower role, and memberships that are looked up now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+import pytest
+
+from convex_common.errors import Forbidden, StoreUnavailable, Unauthorized
+from convex_gateway.auth import Authenticator, Role
+from convex_gateway.memberships import FRESH_SECONDS, Memberships
+from convex_gateway.tokens import Claims
+
+WORKSPACE = uuid.uuid4()
+
+
+class Tokens:
+    """Every token is good and says this."""
+
+    def __init__(self, role: Role = Role.OWNER) -> None:
+        self.claims = Claims(WORKSPACE, "ada", role, 100.0, operator=False)
+
+    def read(self, token: str, now: float) -> Claims:
+        assert token == "token"
+        return self.claims
+
+
+class Members:
+    """Somebody's role, changeable, with a count of the questions and a clock."""
+
+    def __init__(self, role: Role | None = Role.OWNER) -> None:
+        self.role = role
+        self.asked = 0
+        self.now = 0.0
+        self.away = False
+
+    async def __call__(self, workspace_id: uuid.UUID, user_id: str) -> Role | None:
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.away:
+            raise StoreUnavailable
+        return self.role
+
+    def memberships(self, remembered: int = 10) -> Memberships:
+        return Memberships(self, clock=lambda: self.now, remembered=remembered)
+
+
+def authenticator(token: Role = Role.OWNER, member: Role | None = Role.OWNER) -> Authenticator:
+    return Authenticator(Tokens(token), Members(member).memberships(), clock=lambda: 0.0)  # type: ignore[arg-type]  # a fake
+
+
+@pytest.mark.parametrize("header", ["Bearer token", "bearer token", "BEARER  token "])
+def test_a_bearer_header_is_read(header: str) -> None:
+    principal = asyncio.run(authenticator().principal(header))
+    assert (principal.workspace_id, principal.user_id, principal.expires_at) == (WORKSPACE, "ada", 100.0)
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic token", "token"])
+def test_another_header_is_refused(header: str | None) -> None:
+    with pytest.raises(Unauthorized, match="Authorization"):
+        asyncio.run(authenticator().principal(header))
+
+
+@pytest.mark.parametrize("token", Role)
+@pytest.mark.parametrize("member", Role)
+def test_the_lower_role_counts(token: Role, member: Role) -> None:
+    principal = asyncio.run(authenticator(token, member).from_token("token"))
+    assert principal.role.rank == min(token.rank, member.rank)
+
+
+def test_a_role_is_required_by_name() -> None:
+    principal = asyncio.run(authenticator(Role.RESPONDER).from_token("token"))
+    principal.require(Role.VIEWER)
+    principal.require(Role.RESPONDER)
+    with pytest.raises(Forbidden, match="editor or higher, yours is responder"):
+        principal.require(Role.EDITOR)
+
+
+def test_who_is_no_member_is_refused() -> None:
+    with pytest.raises(Unauthorized, match="no member"):
+        asyncio.run(authenticator(member=None).from_token("token"))
+
+
+def test_a_membership_is_looked_up_once_in_30_seconds() -> None:
+    members = Members()
+    memberships = members.memberships()
+
+    async def scenario() -> None:
+        together = await asyncio.gather(*(memberships.role_of(WORKSPACE, "ada") for _ in range(5)))
+        assert (together, members.asked) == ([Role.OWNER] * 5, 1), "who asks together is answered by one query"
+        members.role, members.now = None, FRESH_SECONDS - 0.1
+        assert await memberships.role_of(WORKSPACE, "ada") is Role.OWNER
+        members.now = FRESH_SECONDS
+        assert await memberships.role_of(WORKSPACE, "ada") is None
+        members.role, members.now = Role.VIEWER, FRESH_SECONDS + 1
+        assert await memberships.role_of(WORKSPACE, "ada") is Role.VIEWER, "who was just added waits a second only"
+        assert members.asked == 3
+
+    asyncio.run(scenario())
+
+
+def test_without_the_store_what_is_fresh_goes_on() -> None:
+    members = Members()
+    memberships = members.memberships()
+
+    async def scenario() -> None:
+        await memberships.role_of(WORKSPACE, "ada")
+        members.away = True
+        assert await memberships.role_of(WORKSPACE, "ada") is Role.OWNER
+        members.now = FRESH_SECONDS
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                await memberships.role_of(WORKSPACE, "ada")
+        members.away = False
+        assert await memberships.role_of(WORKSPACE, "ada") is Role.OWNER
+
+    asyncio.run(scenario())
+
+
+def test_a_caller_who_goes_away_takes_nobody_along() -> None:
+    memberships = Members().memberships()
+
+    async def scenario() -> None:
+        first = asyncio.create_task(memberships.role_of(WORKSPACE, "ada"))
+        second = asyncio.create_task(memberships.role_of(WORKSPACE, "ada"))
+        await asyncio.sleep(0)
+        first.cancel()
+        assert await second is Role.OWNER
+
+    asyncio.run(scenario())
+
+
+def test_only_so_many_are_remembered() -> None:
+    members = Members()
+    memberships = members.memberships(remembered=2)
+
+    async def scenario() -> None:
+        for user in ("a", "b", "a", "c", "a", "b"):
+            await memberships.role_of(WORKSPACE, user)
+        assert members.asked == 4
+
+    asyncio.run(scenario())

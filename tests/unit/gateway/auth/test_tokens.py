@@ -1,0 +1,152 @@
+"""Tokens: what is refused, for which reason, and what is remembered."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+import uuid
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from convex_common.errors import Unauthorized
+from convex_gateway.auth import Role
+from convex_gateway.tokens import LONGEST_TOKEN, TokenReader
+
+SECRET = "a secret that is only good for tests, 32 bytes and more"
+WORKSPACE = uuid.uuid4()
+NOW = int(time.time())
+CLAIMS: dict[str, Any] = {
+    "sub": "ada",
+    "workspace_id": str(WORKSPACE),
+    "role": "editor",
+    "iat": NOW,
+    "exp": NOW + 60,
+    "iss": "convex",
+    "aud": "convex",
+}
+
+
+def reader(remembered: int = 10) -> TokenReader:
+    return TokenReader(SECRET, algorithms=["HS256"], issuer="convex", audience="convex", remembered=remembered)
+
+
+def signed(secret: str = SECRET, algorithm: str = "HS256", **changed: Any) -> str:
+    return jwt.encode(CLAIMS | changed, secret, algorithm=algorithm)
+
+
+def without(claim: str) -> str:
+    return jwt.encode({name: value for name, value in CLAIMS.items() if name != claim}, SECRET, algorithm="HS256")
+
+
+def by_hand(header: dict[str, Any], claims: object, key: bytes = SECRET.encode()) -> str:
+    """A token as an attacker makes it, past the library's own checks."""
+    first, second = (base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (header, claims))
+    signature = hmac.new(key, first + b"." + second, hashlib.sha256).digest()
+    return b".".join((first, second, base64.urlsafe_b64encode(signature).rstrip(b"="))).decode()
+
+
+def public_key() -> bytes:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def test_a_good_token_is_its_claims() -> None:
+    claims = reader().read(signed(operator=True), NOW)
+    assert (claims.workspace_id, claims.user_id, claims.role) == (WORKSPACE, "ada", Role.EDITOR)
+    assert (claims.expires_at, claims.operator) == (NOW + 60, True)
+    assert reader().read(signed(), NOW).operator is False
+    assert reader().read(signed(operator="yes"), NOW).operator is False
+    assert reader().read(signed(iat=NOW + 5), NOW).user_id == "ada", "an issuer's clock may be a little ahead"
+
+
+REFUSED: dict[str, tuple[str, str]] = {
+    "expired": (signed(exp=NOW - 1), "expired"),
+    "expires this second": (signed(exp=NOW), "expired"),
+    "another secret": (signed("another secret that is long enough for HS256"), "signature"),
+    "alg none": (by_hand({"alg": "none", "typ": "JWT"}, CLAIMS, b""), "algorithm"),
+    "alg none, no signature": (by_hand({"alg": "none"}, CLAIMS).rpartition(".")[0] + ".", "algorithm"),
+    "alg None": (by_hand({"alg": "None"}, CLAIMS), "algorithm"),
+    "alg RS256, signed with a public key": (by_hand({"alg": "RS256"}, CLAIMS, public_key()), "algorithm"),
+    "alg HS256, signed with a public key": (by_hand({"alg": "HS256"}, CLAIMS, public_key()), "signature"),
+    "alg not pinned": (signed(SECRET * 2, "HS512"), "algorithm"),
+    "alg missing": (by_hand({"typ": "JWT"}, CLAIMS), ""),
+    "key in the header": (
+        by_hand({"alg": "HS256", "jwk": {"kty": "oct", "k": "YQ"}}, CLAIMS, b"a"), "signature"),
+    "another audience": (signed(aud="billing"), "audience"),
+    "another issuer": (signed(iss="evil"), "issuer"),
+    "issued in the future": (signed(iat=NOW + 3600), "not valid yet"),
+    "not before the future": (signed(nbf=NOW + 3600), "not valid yet"),
+    "unknown role": (signed(role="root"), "role"),
+    "role is a list": (by_hand({"alg": "HS256"}, CLAIMS | {"role": ["owner"]}), "role"),
+    "workspace is no id": (signed(workspace_id="demo"), "workspace_id"),
+    "workspace is a number": (signed(workspace_id=3), "workspace_id"),
+    "nobody": (signed(sub=""), "sub"),
+    "NUL in sub": (signed(sub="a\0"), "sub"),
+    "long sub": (signed(sub="a" * 256), "sub"),
+    "exp is text": (by_hand({"alg": "HS256"}, CLAIMS | {"exp": "never"}), "exp"),
+    "exp is a switch": (by_hand({"alg": "HS256"}, CLAIMS | {"exp": True}), "exp"),
+    "exp is Infinity": (by_hand({"alg": "HS256"}, CLAIMS | {"exp": float("inf")}), "exp"),
+    "claims are a list": (by_hand({"alg": "HS256"}, []), "malformed"),
+    "empty": ("", "malformed"),
+    "two parts": ("a.b", "malformed"),
+    "no base64": ("!.!.!", "malformed"),
+    "text beyond ASCII": ("é.é.é", "malformed"),
+    "surrogates": ("\udc80.a.b", "malformed"),
+    "an API key": ("cvx_0123456789", "malformed"),
+    "too long": (signed(sub="a" * LONGEST_TOKEN), "too long"),
+    **{f"no {claim}": (without(claim), claim) for claim in CLAIMS},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_other_tokens_are_refused_with_the_reason_and_without_the_token(case: str) -> None:
+    token, why = REFUSED[case]
+    with pytest.raises(Unauthorized) as refusal:
+        reader().read(token, NOW)
+    assert why in str(refusal.value)
+    assert not token or token not in str(refusal.value)
+    assert refusal.value.__cause__ is None
+
+
+def test_a_tampered_token_is_refused() -> None:
+    header, _, signature = signed().split(".")
+    owner = base64.urlsafe_b64encode(json.dumps(CLAIMS | {"role": "owner"}).encode()).rstrip(b"=").decode()
+    with pytest.raises(Unauthorized, match="signature"):
+        reader().read(f"{header}.{owner}.{signature}", NOW)
+
+
+def test_a_signature_is_verified_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    decode = jwt.decode
+
+    def counted(token: str, *rest: Any, **more: Any) -> Any:
+        calls.append(token)
+        return decode(token, *rest, **more)
+
+    monkeypatch.setattr(jwt, "decode", counted)
+    tokens = reader(remembered=2)
+    one, two, three = (signed(sub=name) for name in "abc")
+    for token in (one, one, two, one, three, one, two):
+        tokens.read(token, NOW)
+    assert calls == [one, two, three, two], "the one that was unused for longest was forgotten"
+
+
+def test_a_remembered_token_expires_all_the_same() -> None:
+    tokens, token = reader(), signed()
+    tokens.read(token, NOW + 59)
+    with pytest.raises(Unauthorized, match="expired"):
+        tokens.read(token, NOW + 60)
+
+
+def test_several_algorithms_may_be_pinned() -> None:
+    secret = SECRET * 2
+    tokens = TokenReader(secret, algorithms=["HS256", "HS512"], issuer="convex", audience="convex")
+    for algorithm in ("HS256", "HS512"):
+        assert tokens.read(signed(secret, algorithm), NOW).user_id == "ada"
