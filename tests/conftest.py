@@ -5,4 +5,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-pytest_plugins = ["tests.support.valkey", "tests.support.postgres", "tests.support.receiver"]
+pytest_plugins = [
+    "tests.support.installation",
+    "tests.support.postgres",
+    "tests.support.receiver",
+    "tests.support.valkey",
+]
