@@ -15,7 +15,7 @@ import redis
 from convex_dev.stack import Stack
 from tests.support.installation import Workspace
 
-VICTIMS = ("gateway", "processor-1", "notifier", "valkey", "flushall", "postgres")
+VICTIMS = ("gateway", "processor", "notifier", "valkey", "flushall", "postgres")
 LEASED = "SELECT count(*) FROM deliveries WHERE status = 'pending' AND lease_token IS NOT NULL"
 
 
