@@ -127,7 +127,7 @@ def test_prometheus_fires_and_resolves(workspace: Workspace, exporter: Exporter,
 
 
 def test_amtool_adds_and_queries(workspace: Workspace, tmp_path: Path) -> None:
-    amtool = program_or_skip("amtool")
+    amtool = str(program_or_skip("amtool"))
     config = tmp_path / "http.yml"
     config.write_text(f"authorization: {{type: Bearer, credentials: {workspace.token}}}\n")
 

@@ -26,7 +26,8 @@ from convex_common import feed
 from convex_common.feed import LiveEvent
 from convex_common.ids import Ids, floor
 from convex_common.metrics import Metrics
-from convex_common.postgres.database import AsyncDatabase, Limits
+from convex_common.postgres.async_database import AsyncDatabase
+from convex_common.postgres.database import Limits
 from convex_gateway.auth import Authenticator
 from convex_gateway.context import Gateway
 from convex_gateway.live.endpoint import routes

@@ -27,9 +27,10 @@ from convex_common.ids import Ids
 from convex_common.metrics import Metrics
 from convex_common.postgres.alert_actions import AlertActions
 from convex_common.postgres.alert_store import save
+from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.bootstrap import ensure_members, ensure_workspace
 from convex_common.postgres.configuration import load_channels
-from convex_common.postgres.database import AsyncDatabase, Database
+from convex_common.postgres.database import Database
 from convex_common.secretbox import SecretBox
 from convex_gateway.app import Parts, create_app
 from convex_gateway.auth import Authenticator, Role

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from convex_common.contracts import DELIVERIES_DUE, EVENTS_ACCEPTED, DeliveryIds, EventsAccepted
-from convex_common.redis.broker import AsyncSender, Sender
+from convex_common.redis.async_sender import AsyncSender
+from convex_common.redis.broker import Sender
 from convex_common.redis.dispatch import namespace, wake_key
 from tests.support.eventually import eventually, eventually_async
 from tests.support.valkey import Valkey

@@ -20,12 +20,12 @@ from convex_common.contracts import (
     JOB_DUE,
     PREDICTION_DUE,
     QUEUES,
-    SHARDS,
     Contract,
     DeliveryIds,
     EventsAccepted,
     JobDue,
 )
+from convex_common.domain.fingerprint import SHARDS
 from convex_common.errors import Invalid
 
 ID = "0197a000-0000-7000-8000-000000000001"
@@ -95,7 +95,8 @@ def test_names_and_queues_are_distinct() -> None:
 
 WRONG = """
 from convex_common.contracts import DELIVERIES_DUE, EVENTS_ACCEPTED, JOB_DUE, DeliveryIds, EventsAccepted, JobDue
-from convex_common.redis.broker import AsyncSender, Sender
+from convex_common.redis.async_sender import AsyncSender
+from convex_common.redis.broker import Sender
 
 def send(sender: Sender, hints: AsyncSender) -> None:
     sender.send(EVENTS_ACCEPTED, EventsAccepted((1,)))

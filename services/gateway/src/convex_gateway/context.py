@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from convex_common.metrics import Metrics
     from convex_common.ports import FeedPublisher
     from convex_common.postgres.alert_actions import AlertActions
-    from convex_common.postgres.database import AsyncDatabase
+    from convex_common.postgres.async_database import AsyncDatabase
     from convex_common.redis.async_sender import AsyncSender
     from convex_common.secretbox import SecretBox
     from convex_gateway.ingest.writer import InboxWriter

@@ -21,7 +21,8 @@ from convex_common.health import StatusServer
 from convex_common.ids import Ids
 from convex_common.metrics import Metrics
 from convex_common.postgres.alert_actions import AlertActions
-from convex_common.postgres.database import AsyncDatabase, Database
+from convex_common.postgres.async_database import AsyncDatabase
+from convex_common.postgres.database import Database
 from convex_common.redis.async_sender import AsyncSender
 from convex_common.redis.live import LivePublisher
 from convex_common.redis.sender import Sender

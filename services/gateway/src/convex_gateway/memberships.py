@@ -8,7 +8,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
-from convex_common.postgres.database import AsyncDatabase
+from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.members import role_of
 from convex_gateway.auth import Role
 

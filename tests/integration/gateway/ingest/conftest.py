@@ -15,8 +15,9 @@ import pytest
 from convex_common import events
 from convex_common.contracts import Contract, EventsAccepted
 from convex_common.ids import Ids
+from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.bootstrap import ensure_members, ensure_workspace
-from convex_common.postgres.database import AsyncDatabase, Database
+from convex_common.postgres.database import Database
 from convex_gateway.app import Parts, create_app
 from convex_gateway.ingest.openapi import COMPONENTS, PATHS
 from convex_gateway.ingest.routes import routes

@@ -13,7 +13,7 @@ import psycopg
 
 from convex_common.errors import StoreUnavailable
 from convex_common.feed import LiveEvent
-from convex_common.postgres.database import AsyncDatabase
+from convex_common.postgres.async_database import AsyncDatabase
 from convex_gateway.live.history import History, Position
 from convex_gateway.live.hub import Timing
 from convex_gateway.live.session import Terms

@@ -86,6 +86,9 @@ def test_people_acknowledge_and_resolve(api: Api) -> None:
     again = [api.post(f"{path}/{verb}", {}, role="responder").status_code for verb in ("acknowledge", "resolve")]
     assert again == [409, 409]
     assert len(api.redis.published) == 2
+    for action in ("acknowledge", "resolve"):
+        value = api.gateway.metrics.registry.get_sample_value("alert_response_seconds_count", {"action": action})
+        assert value == 1
 
 
 def test_a_change_is_held_against_the_version_seen(api: Api) -> None:

@@ -8,8 +8,10 @@ import uuid
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from standardwebhooks import Webhook
 
+from convex_common.secretbox import SecretBox
 from tests.support.rest import Api, token_of
 
 pytestmark = pytest.mark.timeout(120)
@@ -66,6 +68,14 @@ def test_a_change_keeps_what_it_does_not_name(api: Api) -> None:
         answer = api.patch(path, patch)
         assert (answer.status_code, [e["field"] for e in answer.json()["errors"]]) == (422, [field]), patch
     assert api.patch(path, {"kind": "webhook", "enabled": False}).json()["enabled"] is False
+
+
+def test_a_secret_whose_key_is_gone_is_given_anew(api: Api) -> None:
+    path = f"/channels/{api.made('/channels', HOOK)['id']}"
+    api.gateway.secrets = SecretBox([Fernet.generate_key().decode()])
+    assert api.patch(path, {"name": "other"}).status_code == 200
+    assert api.patch(path, {"config": {"url": "https://example.org"}}).status_code == 409
+    assert api.patch(path, {"config": {"secret": SECRET}}).status_code == 200
 
 
 def test_an_inbox_is_of_members(api: Api) -> None:

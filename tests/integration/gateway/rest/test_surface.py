@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.bootstrap import ensure_member
-from convex_common.postgres.database import AsyncDatabase, Database, Limits
+from convex_common.postgres.database import Database, Limits
 from convex_gateway.auth import RANKS, Role
 from convex_gateway.operations import ROLE
 from tests.support.postgres import Store

@@ -1,21 +1,18 @@
-"""Bounded pools, sync and async. A transaction works for one workspace, or for none and then sees no tenant."""
+"""A bounded pool for threads. A transaction works for one workspace, or for none and then sees no tenant."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-import sqlalchemy.exc
 from psycopg_pool import ConnectionPool, PoolTimeout
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from convex_common.errors import StoreUnavailable
-from convex_common.postgres.urls import plain, sqlalchemy_url
+from convex_common.postgres.urls import plain
 
 RETRY_AFTER = 2.0
 
@@ -106,52 +103,6 @@ class Database:
         try:
             with self.transaction() as connection:
                 connection.execute("SELECT 1")
-        except StoreUnavailable:
-            return False
-        return True
-
-
-class AsyncDatabase:
-    """The same for the event loop, on SQLAlchemy Core."""
-
-    def __init__(self, url: str, application: str, *, size: int = 10, limits: Limits | None = None) -> None:
-        limits = limits or Limits()
-        self.engine: AsyncEngine = create_async_engine(
-            sqlalchemy_url(url),
-            pool_size=size,
-            max_overflow=0,
-            pool_timeout=limits.checkout,
-            pool_recycle=1800,
-            connect_args=limits.parameters(application),
-        )
-
-    async def close(self) -> None:
-        """Close every connection."""
-        await self.engine.dispose()
-
-    @asynccontextmanager
-    async def transaction(self, workspace_id: uuid.UUID | None = None) -> AsyncIterator[AsyncConnection]:
-        """A transaction for one workspace, or for none. Raises StoreUnavailable where there is no server."""
-        try:
-            async with self.engine.begin() as connection:
-                if workspace_id is not None:
-                    await connection.execute(
-                        text("SELECT set_config('app.workspace_id', :workspace, true)"),
-                        {"workspace": str(workspace_id)},
-                    )
-                yield connection
-        except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError) as error:
-            raise unavailable(
-                error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) and error.orig else error
-            ) from error
-        except psycopg.OperationalError as error:
-            raise unavailable(error) from error
-
-    async def reachable(self) -> bool:
-        """Whether a statement can be run now."""
-        try:
-            async with self.transaction() as connection:
-                await connection.execute(text("SELECT 1"))
         except StoreUnavailable:
             return False
         return True

@@ -21,10 +21,8 @@ from psycopg import sql
 from sqlalchemy import create_engine
 
 from convex_common.errors import ConvexError, SettingsError
-from convex_common.postgres.partitions import make_ahead
+from convex_common.postgres.partitions import LOCK, make_ahead
 from convex_common.postgres.urls import plain, sqlalchemy_url
-
-LOCK = 0x636F6E766578  # "convex": one migration at a time, whoever starts it
 
 
 def upgrade(owner_url: str, service_user: str | None = None) -> None:

@@ -28,6 +28,7 @@ TABLES = (
     PartitionedTable("attempts", by="id", days=7, ahead=3),
     PartitionedTable("observations", by="at", days=1, ahead=7),
 )
+LOCK = 0x636F6E766578  # "convex": one migration at a time, whoever starts it
 EPOCH = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from convex_common.domain.channel import Matcher, Operator
 from convex_common.errors import Invalid
-from convex_common.postgres.database import AsyncDatabase
+from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.tables import alerts, frameworks
 from convex_gateway.ingest import matchers
 from convex_gateway.ingest.alertmanager import SOURCE, refused

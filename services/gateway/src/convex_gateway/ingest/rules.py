@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from convex_common.domain.severity import Severity
 from convex_common.ids import Ids
 from convex_common.metrics import Metrics
-from convex_common.postgres.database import AsyncDatabase
+from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.tables import frameworks, rules
 from convex_common.postgres.workspaces import raise_version
 from convex_gateway.ingest.directory import Directory

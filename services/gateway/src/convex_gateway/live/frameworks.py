@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from convex_common.postgres.database import AsyncDatabase
+from convex_common.postgres.async_database import AsyncDatabase
 
 _KEPT_SECONDS: Final = 60.0
 _KEPT: Final = 10_000

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from convex_common import ids
 from convex_common.errors import Invalid
 from convex_common.feed import event_frame
-from convex_common.postgres.database import AsyncDatabase
+from convex_common.postgres.async_database import AsyncDatabase
 from convex_gateway.live.entry import Entry
 
 log = logging.getLogger(__name__)

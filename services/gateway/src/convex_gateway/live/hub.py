@@ -12,7 +12,7 @@ from uuid import UUID
 
 from convex_common.errors import StoreUnavailable
 from convex_common.metrics import Metrics
-from convex_common.postgres.database import AsyncDatabase
+from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.redis.live import AsyncLiveSubscriber
 from convex_gateway.live.beat import Beat
 from convex_gateway.live.closing import CloseCode
