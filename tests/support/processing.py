@@ -132,6 +132,33 @@ class Bench:
             )
         return event_id
 
+    def accept_many(self, rows: Sequence[tuple[events.Payload, bytes, int]]) -> list[uuid.UUID]:
+        """Put (payload, key, lane) into the inbox in one go, in this order; their event ids."""
+        ids = IDS.take(len(rows))
+        with psycopg.connect(self.store.url) as service:
+            service.execute(
+                "SELECT ingest(%s, %s::uuid[], %s::int2[], %s::int2[], %s::text[], %s::bytea[], %s::bytea[], "
+                "%s::text[])",
+                (
+                    self.store.workspace_id,
+                    ids,
+                    [shard_of(key) for _, key, _ in rows],
+                    [lane for _, _, lane in rows],
+                    [payload.kind for payload, _, _ in rows],
+                    [key for _, key, _ in rows],
+                    [events.encode(payload) for payload, _, _ in rows],
+                    [None] * len(rows),
+                ),
+            )
+        return ids
+
+    def a_trigger(
+        self, rule_id: uuid.UUID, lane: int = events.NORMAL_LANE, **labels: str
+    ) -> tuple[events.Trigger, bytes, int]:
+        """A row for `accept_many`."""
+        trigger = events.Trigger(rule_id=rule_id, framework_id=self.framework_id, value=200.0, labels=labels)
+        return trigger, fingerprint(self.store.workspace_id, self.framework_id, rule_id, labels), lane
+
     def drainer(self, limits: ClaimLimits | None = None) -> Drainer:
         """A drainer of its own, as a processor has them."""
 

@@ -24,11 +24,15 @@ CREATE TABLE inbox_shards (
     shard       smallint PRIMARY KEY,
     lease_until timestamptz NOT NULL DEFAULT '-infinity',
     lease_token bigint NOT NULL DEFAULT 0,
+    lease_rows  integer NOT NULL DEFAULT 0,
     expiries    smallint NOT NULL DEFAULT 0,
-    alone_id    uuid
+    alone_id    uuid,
+    alone_until uuid
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 COMMENT ON COLUMN inbox_shards.lease_token IS '0: released. Else the token of the claim that holds it or let it expire.';
+COMMENT ON COLUMN inbox_shards.lease_rows IS 'How many rows the lease was given for, the urgent ones aside.';
 COMMENT ON COLUMN inbox_shards.expiries IS 'Leases in a row that ran out; from the third on rows are claimed alone.';
+COMMENT ON COLUMN inbox_shards.alone_until IS 'The last of the rows under suspicion: up to it they are claimed alone.';
 INSERT INTO inbox_shards (shard) SELECT generate_series(0, 63);
 
 CREATE TABLE quarantine (

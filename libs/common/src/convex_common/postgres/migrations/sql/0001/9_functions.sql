@@ -24,16 +24,18 @@ END $$;
 -- claim_events: leases up to max_shards free shards that have due rows and returns their rows in id order.
 -- Separate statements on purpose: each sees a fresh snapshot, so a shard that was emptied meanwhile is not leased.
 -- A key whose event waits for a retry is held whole. Keys with a critical event go first; a quarter of every claim stays
--- with the others. A lease that ran out counts; from the third in a row on the shard's head is claimed alone, and only
--- such a lone expiry raises the row's attempts, until it is quarantined.
+-- with the others, and a quarter of the claims goes to the shards that have waited longest.
+-- A lease that ran out counts. With the third in a row the rows that it was given for come under suspicion: each of them
+-- is claimed alone, no other row of any shard beside it, until all of them are through. Only such a lone expiry raises
+-- the row's attempts, until it is quarantined.
 CREATE FUNCTION claim_events(max_shards integer, max_rows integer, lease interval, max_attempts integer DEFAULT 3)
 RETURNS TABLE (id uuid, workspace_id uuid, shard smallint, kind text, key bytea, attempts smallint, payload bytea,
                traceparent text, token bigint, config_version bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-    picked smallint[]; critical smallint[]; lone smallint[]; held bytea[]; urgent bytea[];
-    urgent_until uuid; per_shard integer; new_token bigint := 1 + floor(random() * 9e18)::bigint;
+    picked smallint[]; critical smallint[]; favoured smallint[]; held bytea[]; urgent bytea[];
+    urgent_until uuid; alone uuid; per_shard integer; new_token bigint := 1 + floor(random() * 9e18)::bigint;
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true); -- a lease lost with the server is only claimed again
     WITH RECURSIVE c AS (
@@ -42,8 +44,9 @@ BEGIN
         SELECT (SELECT i.shard FROM inbox i WHERE i.lane = 0 AND i.shard > c.shard ORDER BY i.shard LIMIT 1)
         FROM c WHERE c.shard IS NOT NULL)
     SELECT coalesce(array_agg(c.shard), '{}') INTO critical FROM c WHERE c.shard IS NOT NULL;
+    favoured := CASE WHEN random() < 0.25 THEN '{}' ELSE critical END;
 
-    SELECT array_agg(x.shard) INTO picked FROM (
+    SELECT array_agg(x.shard ORDER BY x.place) INTO picked FROM (SELECT y.shard, row_number() OVER () AS place FROM (
         WITH RECURSIVE d AS (
             (SELECT i.shard FROM inbox i ORDER BY i.shard LIMIT 1)
             UNION ALL
@@ -51,15 +54,20 @@ BEGIN
             FROM d WHERE d.shard IS NOT NULL)
         SELECT s.shard FROM inbox_shards s JOIN d ON d.shard = s.shard
         WHERE s.lease_until < clock_timestamp()
-        ORDER BY s.shard = ANY(critical) DESC, s.lease_until LIMIT max_shards
-        FOR UPDATE OF s SKIP LOCKED) x;
+        ORDER BY s.shard = ANY(favoured) DESC, s.lease_until LIMIT max_shards
+        FOR UPDATE OF s SKIP LOCKED) y) x;
     IF picked IS NULL THEN RETURN; END IF;
 
     IF EXISTS (SELECT FROM inbox_shards s WHERE s.shard = ANY(picked) AND s.lease_token <> 0) THEN
         UPDATE inbox i SET attempts = i.attempts + 1, last_error = 'the worker stopped while it processed this event'
         FROM inbox_shards s
         WHERE s.shard = ANY(picked) AND s.lease_token <> 0 AND i.shard = s.shard AND i.id = s.alone_id;
-        UPDATE inbox_shards s SET expiries = least(s.expiries + 1, 1000), lease_token = 0, alone_id = NULL
+        UPDATE inbox_shards s SET expiries = least(s.expiries + 1, 1000), lease_token = 0, alone_id = NULL,
+            alone_until = CASE WHEN s.alone_until IS NOT NULL OR s.expiries < 2 THEN s.alone_until ELSE greatest(
+                (SELECT b.id FROM (SELECT i.id FROM inbox i WHERE i.shard = s.shard AND i.due_at <= clock_timestamp()
+                                   ORDER BY i.id LIMIT s.lease_rows) b ORDER BY b.id DESC LIMIT 1),
+                (SELECT b.id FROM (SELECT i.id FROM inbox i WHERE i.shard = s.shard AND i.lane = 0
+                                   ORDER BY i.id LIMIT 200) b ORDER BY b.id DESC LIMIT 1)) END
         WHERE s.shard = ANY(picked) AND s.lease_token <> 0;
     END IF;
     WITH gone AS (
@@ -71,31 +79,34 @@ BEGIN
     SELECT array_agg(DISTINCT i.key) INTO held FROM inbox i
     WHERE i.shard = ANY(picked) AND i.attempts > 0 AND i.due_at > clock_timestamp();
 
-    SELECT array_agg(p.n), array_agg(p.n) FILTER (WHERE s.expiries >= 3) INTO picked, lone
-    FROM unnest(picked) p(n) JOIN inbox_shards s ON s.shard = p.n
-    WHERE EXISTS (SELECT FROM inbox i WHERE i.shard = s.shard AND i.due_at <= clock_timestamp()
-                  AND (held IS NULL OR i.key <> ALL(held)));
+    -- Each shard's head, where it has one that is due: a suspect is taken by itself if its shard comes first, else left.
+    WITH heads AS (
+        SELECT p.n AS shard, p.place, h.id, coalesce(h.id <= s.alone_until, false) AS suspect
+        FROM unnest(picked) WITH ORDINALITY p(n, place) JOIN inbox_shards s ON s.shard = p.n CROSS JOIN LATERAL (
+            SELECT i.id FROM inbox i WHERE i.shard = s.shard AND i.due_at <= clock_timestamp()
+            AND (held IS NULL OR i.key <> ALL(held)) ORDER BY i.id LIMIT 1) h),
+    foremost AS (SELECT * FROM heads ORDER BY place LIMIT 1)
+    SELECT array_agg(h.shard), (array_agg(f.id) FILTER (WHERE f.suspect))[1] INTO picked, alone
+    FROM heads h CROSS JOIN foremost f WHERE CASE WHEN f.suspect THEN h.shard = f.shard ELSE NOT h.suspect END;
     IF picked IS NULL THEN RETURN; END IF;
 
-    UPDATE inbox_shards s SET lease_until = clock_timestamp() + lease, lease_token = new_token,
-        alone_id = CASE WHEN s.shard = ANY(lone) THEN (
-            SELECT i.id FROM inbox i WHERE i.shard = s.shard AND i.due_at <= clock_timestamp()
-            AND (held IS NULL OR i.key <> ALL(held)) ORDER BY i.id LIMIT 1) END
+    per_shard := CASE WHEN alone IS NULL THEN greatest(1, max_rows / cardinality(picked)) ELSE 1 END;
+    UPDATE inbox_shards s SET lease_until = clock_timestamp() + lease, lease_token = new_token, lease_rows = per_shard,
+        alone_id = alone, alone_until = CASE WHEN alone IS NOT NULL THEN s.alone_until END,
+        expiries = CASE WHEN alone IS NULL AND s.alone_until IS NOT NULL THEN 0 ELSE s.expiries END
     WHERE s.shard = ANY(picked);
 
-    IF critical && picked THEN
+    IF alone IS NULL AND critical && picked THEN
         SELECT array_agg(DISTINCT u.key), max(u.id::text)::uuid INTO urgent, urgent_until FROM (
             SELECT i.key, i.id FROM inbox i WHERE i.lane = 0 AND i.shard = ANY(picked) ORDER BY i.shard, i.id LIMIT 200) u;
     END IF;
 
-    per_shard := greatest(1, max_rows / cardinality(picked));
     RETURN QUERY
         SELECT r.id, r.workspace_id, s.shard, r.kind, r.key, r.attempts, r.payload, r.traceparent, new_token, w.config_version
         FROM inbox_shards s CROSS JOIN LATERAL (
             SELECT i.* FROM inbox i
             WHERE i.shard = s.shard AND i.due_at <= clock_timestamp() AND (held IS NULL OR i.key <> ALL(held))
-            ORDER BY i.id LIMIT CASE WHEN s.alone_id IS NOT NULL THEN 1 WHEN urgent IS NULL THEN per_shard
-                                     ELSE greatest(1, per_shard / 4) END) r
+            ORDER BY i.id LIMIT CASE WHEN urgent IS NULL THEN per_shard ELSE greatest(1, per_shard / 4) END) r
         JOIN workspaces w ON w.id = r.workspace_id
         WHERE s.shard = ANY(picked)
         UNION
@@ -106,7 +117,7 @@ BEGIN
               AND (held IS NULL OR i.key <> ALL(held))
             ORDER BY i.id LIMIT per_shard) r
         JOIN workspaces w ON w.id = r.workspace_id
-        WHERE urgent IS NOT NULL AND s.shard = ANY(picked) AND s.alone_id IS NULL
+        WHERE urgent IS NOT NULL AND s.shard = ANY(picked)
         ORDER BY 1;
 END $$;
 
@@ -114,7 +125,8 @@ END $$;
 CREATE FUNCTION release_shards(held_token bigint, held smallint[]) RETURNS integer
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     WITH released AS (
-        UPDATE inbox_shards SET lease_until = clock_timestamp(), lease_token = 0, expiries = 0, alone_id = NULL
+        UPDATE inbox_shards SET lease_until = clock_timestamp(), lease_token = 0, alone_id = NULL,
+            expiries = CASE WHEN alone_until IS NULL THEN 0 ELSE expiries END
         WHERE shard = ANY(held) AND lease_token = held_token AND lease_until > clock_timestamp() RETURNING 1)
     SELECT count(*)::integer FROM released
 $$;
@@ -145,13 +157,14 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp 
 DECLARE new_token bigint := 1 + floor(random() * 9e18)::bigint;
 BEGIN
     RETURN QUERY
-    WITH due AS (
-        SELECT d.workspace_id, d.id, d.target, d.due_at FROM deliveries d
-        WHERE d.status = 'pending' AND d.due_at <= clock_timestamp()
-        ORDER BY d.due_at LIMIT greatest(max_rows * 8, 64) FOR UPDATE SKIP LOCKED),
-    busy AS (
+    WITH busy AS MATERIALIZED (
         SELECT d.target, count(*) AS n FROM deliveries d
         WHERE d.status = 'pending' AND d.lease_token IS NOT NULL AND d.lease_until > clock_timestamp() GROUP BY d.target),
+    due AS ( -- without the full targets: their backlog would hide everybody else's
+        SELECT d.workspace_id, d.id, d.target, d.due_at FROM deliveries d
+        WHERE d.status = 'pending' AND d.due_at <= clock_timestamp()
+          AND d.target NOT IN (SELECT b.target FROM busy b WHERE b.n >= max_per_target)
+        ORDER BY d.due_at LIMIT greatest(max_rows * 8, 64) FOR UPDATE SKIP LOCKED),
     fair AS (
         SELECT due.*, row_number() OVER (PARTITION BY due.target ORDER BY due.due_at) + coalesce(busy.n, 0) AS place
         FROM due LEFT JOIN busy ON busy.target = due.target),
@@ -164,6 +177,8 @@ BEGIN
             last_error = CASE WHEN d.lease_token IS NOT NULL THEN 'the worker stopped during an attempt' ELSE d.last_error END,
             status = CASE WHEN d.lease_token IS NOT NULL AND d.expiries >= 2 AND d.attempts + 1 >= max_attempts
                           THEN 'quarantined' ELSE d.status END,
+            finished_at = CASE WHEN d.lease_token IS NOT NULL AND d.expiries >= 2 AND d.attempts + 1 >= max_attempts
+                          THEN clock_timestamp() END,
             lease_token = new_token, lease_until = clock_timestamp() + lease, due_at = clock_timestamp() + lease
         FROM chosen c WHERE d.workspace_id = c.workspace_id AND d.id = c.id
         RETURNING d.id, d.workspace_id, d.attempts, d.status)
