@@ -87,6 +87,10 @@ class Client:
                 return
             query["cursor"] = page["next_cursor"]
 
+    def get(self, path: str) -> Json:
+        """One thing, such as `me` or `alerts/{id}`."""
+        return self._request("GET", f"/api/v1/{path}")
+
     def create(self, collection: str, body: Json) -> Json:
         """Make one thing; what the service made of it."""
         return self._request("POST", f"/api/v1/{collection}", json=body)
