@@ -39,21 +39,22 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 @dataclass(frozen=True)
 class Parts:
-    """Routes beside REST, and how OpenAPI describes them."""
+    """Routes beside REST, tried before it (the hot ones) or after it, and how OpenAPI describes them."""
 
-    routes: Sequence[BaseRoute] = ()
+    first: Sequence[BaseRoute] = ()
+    last: Sequence[BaseRoute] = ()
     paths: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     components: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def all_parts(gateway: Gateway) -> Parts:
-    """Ingest, the live feed's socket, and the dashboard (last: it answers `/`)."""
+    """Ingest, the live feed's socket, and the dashboard."""
     from convex_gateway.dashboard.routes import routes as dashboard
     from convex_gateway.ingest.openapi import COMPONENTS, PATHS
     from convex_gateway.ingest.routes import routes as ingest
     from convex_gateway.live.endpoint import routes as live
 
-    return Parts([*ingest(gateway), *live(gateway), *dashboard(gateway)], PATHS, COMPONENTS)
+    return Parts([*ingest(gateway), *live(gateway)], dashboard(gateway), PATHS, COMPONENTS)
 
 
 def create_app(gateway: Gateway, *, parts: Parts | None = None, lifespan: Lifespan | None = None) -> FastAPI:
@@ -74,7 +75,7 @@ def create_app(gateway: Gateway, *, parts: Parts | None = None, lifespan: Lifesp
     )
     app.state.gateway = gateway
     rest = [route for resource in RESOURCES for route in resource.resource.routes]
-    app.router.routes.extend([*rest, *health.routes(), *parts.routes])
+    app.router.routes.extend([*parts.first, *rest, *health.routes(), *parts.last])
 
     @cache
     def described() -> dict[str, Any]:

@@ -130,9 +130,12 @@ def internal(trace_id: str | None) -> Response:
 
 
 async def on_convex_error(_: Request | None, error: Exception) -> Response:
-    """Handler of ConvexError."""
+    """Handler of ConvexError; one that no caller can do anything about is left to be logged and answered 500."""
     assert isinstance(error, ConvexError)
-    return of_error(error)
+    answer = of_error(error)
+    if answer.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise error
+    return answer
 
 
 async def on_http_error(_: Request | None, error: Exception) -> Response:

@@ -33,6 +33,16 @@ ETAG = {"ETag": "The alert's version, for If-Match"}
 _VERSION = re.compile(r'\s*(?:W/)?"?(\d{1,18})"?\s*')
 _encode = msgspec.json.Encoder().encode
 
+
+class _Glance(msgspec.Struct):
+    """What an answer's header and metric need of an alert."""
+
+    version: int
+    triggered_at: dt.datetime
+
+
+_glance = msgspec.json.Decoder(_Glance).decode
+
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", description="The version that the caller saw: 412 if it moved on since")
 ]
@@ -106,15 +116,16 @@ async def acknowledge_alert(
     if_match: IfMatch = None,
 ) -> Response:
     """Acknowledge an alert: somebody is on it, and it reminds nobody."""
+    now = dt.datetime.now(dt.UTC)
     act = partial(
         call.gateway.actions.acknowledge,
         call.workspace_id,
         alert_id,
         user_id=call.principal.user_id,
         if_match=_version(if_match),
-        now=dt.datetime.now(dt.UTC),
+        now=now,
     )
-    return _alert(await asyncio.to_thread(act))
+    return _acted(call, "acknowledge", await asyncio.to_thread(act), now)
 
 
 @resource.operation(
@@ -127,6 +138,7 @@ async def resolve_alert(
     if_match: IfMatch = None,
 ) -> Response:
     """Resolve an alert; it stays closed until its condition has cleared once, or its window has ended."""
+    now = dt.datetime.now(dt.UTC)
     act = partial(
         call.gateway.actions.resolve,
         call.workspace_id,
@@ -134,9 +146,9 @@ async def resolve_alert(
         user_id=call.principal.user_id,
         notes=resolution.notes if resolution else None,
         if_match=_version(if_match),
-        now=dt.datetime.now(dt.UTC),
+        now=now,
     )
-    return _alert(await asyncio.to_thread(act))
+    return _acted(call, "resolve", await asyncio.to_thread(act), now)
 
 
 def _version(if_match: str | None) -> int | None:
@@ -150,12 +162,18 @@ def _version(if_match: str | None) -> int | None:
 
 
 def _alert(data: bytes) -> Response:
-    version = msgspec.json.decode(data, type=_Versioned).version
-    return Response(data, media_type=JSON, headers={"ETag": f'"{version}"'})
+    return _versioned(data, _glance(data))
 
 
-class _Versioned(msgspec.Struct):
-    version: int
+def _acted(call: Authorized, action: str, data: bytes, now: dt.datetime) -> Response:
+    glance = _glance(data)
+    seconds = max(0.0, (now - glance.triggered_at).total_seconds())
+    call.gateway.metrics.alert_response_seconds.labels(action).observe(seconds)
+    return _versioned(data, glance)
+
+
+def _versioned(data: bytes, glance: _Glance) -> Response:
+    return Response(data, media_type=JSON, headers={"ETag": f'"{glance.version}"'})
 
 
 def _page(items: Iterable[bytes], next_cursor: str | None, position: alerts_query.Position) -> Response:

@@ -17,7 +17,7 @@ from convex_common.errors import Conflict, Invalid, NotFound
 from convex_common.postgres import channels as rows
 from convex_common.postgres import deliveries, members, rules
 from convex_common.postgres.configuration import target_of
-from convex_common.secretbox import SecretBox
+from convex_common.secretbox import SecretBox, UnreadableSecret
 from convex_common.tracing import new_traceparent
 from convex_gateway.auth import Role
 from convex_gateway.operations import Authorized, Resource
@@ -76,7 +76,7 @@ async def get_channel(call: Authorized, channel_id: uuid.UUID) -> object:
         return _found(await rows.channels.find(connection, call.workspace_id, channel_id))
 
 
-@resource.operation("PATCH", "/channels/{channel_id}", role=Role.EDITOR, answer=Channel)
+@resource.operation("PATCH", "/channels/{channel_id}", role=Role.EDITOR, answer=Channel, errors=(409,))
 async def change_channel(call: Authorized, channel_id: uuid.UUID, patch: ChannelPatch) -> object:
     """Change a channel; of `config` too, what is left out stays."""
     changed = changes(patch)
@@ -160,7 +160,10 @@ def _merged_config(channel: rows.Channel, patch: dict[str, Any], box: SecretBox)
     except ValidationError as error:
         raise Problems([field_error({**item, "loc": ("config", *item["loc"])}) for item in error.errors()]) from None
     if isinstance(merged, WebhookConfig) and "secret" not in patch and channel.secrets is not None:
-        merged = merged.model_copy(update=box.open(channel.secrets))
+        try:
+            merged = merged.model_copy(update=box.open(channel.secrets))
+        except UnreadableSecret:
+            raise Conflict("the channel's secret cannot be read any more", cure="give a new config.secret") from None
     return merged
 
 
