@@ -1,0 +1,133 @@
+"""Runs jobs that are due: claim, work, finish. The same for scheduled jobs of every service."""
+
+# ruff: noqa: N818 - exceptions that read as states, like those in errors.py
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from convex_common.errors import ConvexError, LeaseLost, StoreUnavailable
+from convex_common.postgres import job_runs
+from convex_common.postgres.database import Connection, Database
+from convex_common.postgres.job_runs import Claim
+from convex_common.tracing import span_from
+
+log = logging.getLogger(__name__)
+
+FIRST_RETRY: Final = 5.0
+"""Seconds until a failed run is tried again; six times as long after each further failure."""
+
+
+class JobRefused(ConvexError):
+    """A job can never succeed as it was asked for: not retried."""
+
+
+class Interrupted(ConvexError):
+    """The process is stopping: the run is given back and done by another."""
+
+
+class Lease:
+    """What a job knows of its run, and how it keeps it: each slice's transaction ends with `hold`."""
+
+    def __init__(self, claim: Claim, lease: dt.timedelta, stopping: threading.Event) -> None:
+        self._claim = claim
+        self._lease = lease
+        self._stopping = stopping
+
+    @property
+    def job(self) -> str:
+        """The job's name."""
+        return self._claim.job
+
+    @property
+    def slot(self) -> dt.datetime:
+        """The time that the run is for, in UTC."""
+        return self._claim.slot.astimezone(dt.UTC)
+
+    def hold(self, connection: Connection) -> None:
+        """Call as the last statement of a transaction. Raises LeaseLost or Interrupted, which roll it back."""
+        if self._stopping.is_set():
+            raise Interrupted(f"{self.job} was interrupted")
+        job_runs.hold(connection, self._claim, self._lease)
+
+
+Job = Callable[[Lease], Mapping[str, Any]]
+"""Does a run and gives back its detail. Safe to be done again: a lease may run out in the middle."""
+
+FindJob = Callable[[str], Job]
+"""The job of a name; JobRefused where there is none."""
+
+
+class JobRunner:
+    """Does the due runs of one queue, one at a time and thread; several threads and processes may share a queue."""
+
+    def __init__(self, database: Database, queue: str, find_job: FindJob, lease_seconds: float) -> None:
+        self._database = database
+        self._queue = queue
+        self._find_job = find_job
+        self._lease = dt.timedelta(seconds=lease_seconds)
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Claim no more; what is under way is given back after its slice."""
+        self._stopping.set()
+
+    def drain(self) -> int:
+        """Run until nothing is due; how many runs that were. Raises StoreUnavailable."""
+        done = 0
+        while self.run_next():
+            done += 1
+        return done
+
+    def run_next(self, only: uuid.UUID | None = None) -> bool:
+        """Claim a due run and do it; False where there was none. Only claiming raises StoreUnavailable."""
+        if self._stopping.is_set():
+            return False
+        with self._database.transaction() as connection:
+            claim = job_runs.claim(connection, self._queue, self._lease, only=only)
+        if claim is None:
+            return False
+        with span_from(claim.traceparent, f"job {claim.job}"):
+            self._run(claim)
+        return True
+
+    def _run(self, claim: Claim) -> None:
+        told = {"job": claim.job, "slot": claim.slot.isoformat()}
+        try:
+            detail = self._find_job(claim.job)(Lease(claim, self._lease, self._stopping))
+            self._settle(lambda connection: job_runs.finish(connection, claim, detail))
+            log.info("job completed", extra={**told, "detail": dict(detail)})
+        except LeaseLost:
+            log.warning("a job's lease ran out; it is left to the other worker", extra=told)
+        except Interrupted:
+            log.info("job interrupted and given back", extra=told)
+            self._settle_if_possible(lambda connection: job_runs.release(connection, claim))
+        except JobRefused as error:
+            log.error("job failed: %s", error, extra=told)
+            refusal = str(error)
+            self._settle_if_possible(lambda connection: job_runs.refuse(connection, claim, refusal))
+        except Exception as error:  # whatever it was is recorded with the run, and the thread goes on
+            log.exception("job failed, to be tried again", extra=told)
+            reason = f"{type(error).__name__}: {error}"
+            again = retry_in(claim.attempts)
+            self._settle_if_possible(lambda connection: job_runs.fail(connection, claim, reason, again))
+
+    def _settle_if_possible(self, settle: Callable[[Connection], None]) -> None:
+        """Where it is not, the lease runs out, which counts as a failure."""
+        with suppress(StoreUnavailable, LeaseLost):
+            self._settle(settle)
+
+    def _settle(self, settle: Callable[[Connection], None]) -> None:
+        with self._database.transaction() as connection:
+            settle(connection)
+
+
+def retry_in(failures: int) -> dt.timedelta:
+    """How long a run rests after it has failed once more, having failed `failures` times before."""
+    return dt.timedelta(seconds=FIRST_RETRY * 6**failures)
