@@ -1,0 +1,1 @@
+"""What analytics computes, without I/O."""

@@ -1,0 +1,87 @@
+"""The composition root of analytics."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+
+from prometheus_client import CollectorRegistry
+
+from convex_analytics import aggregation, jobs
+from convex_analytics.settings import AnalyticsSettings
+from convex_analytics.worker import HintHandler, Poller
+from convex_common import logging as json_logging
+from convex_common import tracing
+from convex_common.contracts import JOB_DUE, PREDICTION_DUE
+from convex_common.errors import SettingsError
+from convex_common.health import StatusServer
+from convex_common.ids import Ids
+from convex_common.job_runner import JobRunner
+from convex_common.metrics import Metrics
+from convex_common.postgres.database import Database, Limits
+from convex_common.redis.broker import Worker, make_broker, standard_middleware
+from convex_common.settings import load
+
+log = logging.getLogger(__name__)
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT. Exit 2 and one line where a setting is wrong."""
+    try:
+        return run(load(AnalyticsSettings))
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+def run(settings: AnalyticsSettings) -> int:
+    """Wire everything, run, and stop: a job under way is given back, so that another worker goes on at once."""
+    json_logging.configure("analytics", settings.log_level)
+    provider = tracing.configure("analytics", settings)
+    metrics = Metrics(CollectorRegistry())
+    ids = Ids()
+    lease = settings.analytics_lease_seconds
+    limits = Limits(statement=min(30.0, lease / 2), idle_in_transaction=lease)
+    database = Database(settings.database_url, "convex-analytics", size=settings.analytics_threads + 2, limits=limits)
+    database.open()
+    daily = aggregation.DailyAggregation(database)
+    analytics = JobRunner(database, JOB_DUE.queue, jobs.analytics({aggregation.NAME: daily}), lease)
+    prediction = JobRunner(database, PREDICTION_DUE.queue, jobs.prediction, lease)
+    broker = make_broker(settings.redis_url, settings.queue_prefix, standard_middleware(metrics))
+    handlers = {
+        JOB_DUE: HintHandler(JOB_DUE, database, analytics, ids),
+        PREDICTION_DUE: HintHandler(PREDICTION_DUE, database, prediction, ids),
+    }
+    worker = Worker(broker, handlers, threads=settings.analytics_threads)
+    poller = Poller({JOB_DUE.queue: analytics, PREDICTION_DUE.queue: prediction})
+    status = StatusServer(
+        settings.prometheus_port,
+        metrics.registry if settings.prometheus_enabled else None,
+        ready=poller.healthy,
+        live=lambda: True,
+        host=settings.metrics_host,
+    )
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    status.start()
+    worker.start()
+    poller.start()
+    log.info("waiting for jobs", extra={"threads": settings.analytics_threads})
+    stopping.wait()
+    analytics.stop()
+    prediction.stop()
+    worker.stop(timeout=3.0)
+    poller.stop(timeout=2.0)
+    status.stop()
+    database.close()
+    broker.close()
+    if provider is not None:
+        provider.shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

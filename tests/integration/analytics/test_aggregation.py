@@ -1,0 +1,284 @@
+"""The daily aggregation on a real PostgreSQL, as the service's role: right, repeatable, one workspace at a time."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import random
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from convex_analytics import aggregation, jobs
+from convex_common.ids import Ids, floor
+from convex_common.job_runner import JobRunner
+from convex_common.postgres import job_runs
+from convex_common.postgres.bootstrap import ensure_workspace
+from convex_common.postgres.database import Database
+from convex_common.postgres.job_runs import Run, RunStatus
+from tests.support.jobs import rows
+from tests.support.postgres import Store
+from tests.support.processing import Bench
+
+IDS = Ids()
+MONDAY, TUESDAY = dt.date(2026, 3, 9), dt.date(2026, 3, 10)
+SECOND = dt.timedelta(seconds=1)
+
+
+def monday(clock: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(f"{MONDAY}T{clock}+00:00")
+
+
+def tuesday(clock: str) -> dt.datetime:
+    return monday(clock) + dt.timedelta(days=1)
+
+
+class History:
+    """Writes an alert log by hand."""
+
+    def __init__(self, store: Store, workspace_id: uuid.UUID) -> None:
+        self.store = store
+        self.workspace_id = workspace_id
+        self.rows: list[tuple[Any, ...]] = []
+        self.random = random.Random(7)
+
+    def framework(self, name: str) -> uuid.UUID:
+        framework_id = IDS.new()
+        with psycopg.connect(self.store.owner_url) as owner:
+            owner.execute(
+                "INSERT INTO frameworks (workspace_id, id, name) VALUES (%s, %s, %s)",
+                (self.workspace_id, framework_id, name),
+            )
+        return framework_id
+
+    def alert(
+        self, framework_id: uuid.UUID, opened: dt.datetime, *, severity: str = "warning", kind: str = "threshold"
+    ) -> Callable[[str, dt.datetime, int], None]:
+        """Opens an alert; what it gives back logs what happens to it, with its occurrences afterwards."""
+        alert_id = IDS.new()
+
+        def log(event: str, at: dt.datetime, occurrences: int) -> None:
+            made = floor(int(at.timestamp() * 1000)).int | self.random.getrandbits(60)
+            alert = {
+                "severity": severity,
+                "alert_type": kind,
+                "occurrences": occurrences,
+                "triggered_at": opened.isoformat().replace("+00:00", "Z"),
+            }
+            self.rows.append(
+                (
+                    uuid.UUID(int=made),
+                    self.workspace_id,
+                    len(self.rows),
+                    alert_id,
+                    framework_id,
+                    event,
+                    at,
+                    json.dumps(alert),
+                )
+            )
+
+        log("created", opened, 1)
+        return log
+
+    def write(self) -> None:
+        with psycopg.connect(self.store.owner_url) as owner:
+            owner.cursor().executemany(
+                'INSERT INTO alert_log (id, workspace_id, "offset", alert_id, framework_id, event, at, data) '
+                "VALUES (%s, %s, %s, %s, %s, %s, %s, convert_to(%s, 'UTF8'))",
+                self.rows,
+            )
+        self.rows = []
+
+
+@pytest.fixture
+def history(store: Store) -> History:
+    return History(store, store.workspace_id)
+
+
+def aggregate(database: Database, store: Store, day: dt.date) -> Run:
+    """Run the slot that comes after a day; again, if it was run before."""
+    slot = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(2), dt.UTC)
+    with psycopg.connect(store.owner_url) as owner:
+        owner.execute("DELETE FROM job_runs")
+    with database.transaction() as connection:
+        job_runs.request(connection, IDS.new(), aggregation.NAME, slot, "analytics")
+    find = jobs.analytics({aggregation.NAME: aggregation.DailyAggregation(database)})
+    JobRunner(database, "analytics", find, 60.0).drain()
+    with database.transaction() as connection:
+        run = job_runs.find(connection, aggregation.NAME, slot)
+    assert run is not None
+    return run
+
+
+def statistics(store: Store, day: dt.date) -> list[dict[str, Any]]:
+    return rows(store, "SELECT *, xmin FROM alert_statistics WHERE day = %s ORDER BY framework_id", day)
+
+
+def test_a_day_in_figures(database: Database, store: Store, history: History) -> None:
+    shop, bank, quiet = history.framework("shop"), history.framework("bank"), history.framework("quiet")
+    first = history.alert(shop, monday("10:00:00"))
+    first("updated", monday("10:00:30"), 41)
+    first("acknowledged", monday("10:01:00"), 41)
+    first("resolved", monday("11:00:00"), 41)
+    second = history.alert(shop, monday("12:00:00"), severity="critical", kind="absence")
+    second("acknowledged", monday("12:03:00"), 1)
+    second("updated", monday("23:59:59.999"), 5)
+    second("updated", tuesday("00:00:00"), 15)
+    second("resolved", tuesday("12:00:00"), 15)
+    history.alert(bank, monday("00:00:00"))
+    history.alert(quiet, monday("00:00:00") - SECOND)
+    history.alert(quiet, tuesday("00:00:00"))
+    history.write()
+
+    run = aggregate(database, store, MONDAY)
+    assert run.status is RunStatus.COMPLETED
+    assert run.detail == {"day": "2026-03-09", "workspaces": 1, "frameworks": 2, "alerts": 3}
+    of_shop, of_bank = statistics(store, MONDAY)
+    assert (of_shop["framework_id"], of_bank["framework_id"]) == (shop, bank)
+    assert (of_shop["alerts"], of_shop["occurrences"]) == (2, 46)
+    assert (of_shop["acknowledged"], of_shop["resolved"]) == (2, 1)
+    assert of_shop["by_severity"] == {"info": 0, "warning": 1, "error": 0, "critical": 1}
+    assert of_shop["by_type"] == {"threshold": 1, "absence": 1}
+    assert of_shop["acknowledge_seconds"] == {"avg": 120, "p50": 120, "p95": 174}
+    assert of_shop["resolve_seconds"] == {"avg": 3600, "p50": 3600, "p95": 3600}
+    assert (of_bank["alerts"], of_bank["occurrences"], of_bank["acknowledged"]) == (1, 1, 0)
+    assert of_bank["resolve_seconds"] == {"avg": None, "p50": None, "p95": None}
+
+    aggregate(database, store, TUESDAY)
+    (of_shop, of_quiet) = statistics(store, TUESDAY)
+    assert (of_shop["alerts"], of_shop["occurrences"], of_shop["resolved"]) == (0, 10, 1)
+    assert of_shop["resolve_seconds"]["avg"] == 86400
+    assert of_quiet["alerts"] == 1
+
+
+def test_a_day_without_alerts_has_no_rows(database: Database, store: Store) -> None:
+    run = aggregate(database, store, MONDAY)
+    assert run.detail == {"day": "2026-03-09", "workspaces": 1, "frameworks": 0, "alerts": 0}
+    assert statistics(store, MONDAY) == []
+
+
+def test_computed_again_it_is_the_same_row(database: Database, store: Store, history: History) -> None:
+    shop = history.framework("shop")
+    for minute in range(50):
+        log = history.alert(shop, monday(f"10:{minute:02}:00"))
+        log("acknowledged", monday(f"11:{minute:02}:07.123"), 1)
+        log("resolved", monday(f"12:{minute:02}:09.456"), 3)
+    history.write()
+    aggregate(database, store, MONDAY)
+    before = statistics(store, MONDAY)
+    for _ in range(2):
+        aggregate(database, store, MONDAY)
+    assert statistics(store, MONDAY) == before, "not even written"
+
+
+def test_late_rows_are_taken_in(database: Database, store: Store, history: History) -> None:
+    shop = history.framework("shop")
+    history.alert(shop, monday("10:00:00"))
+    history.write()
+    aggregate(database, store, MONDAY)
+    history.alert(shop, monday("11:00:00"))
+    history.write()
+    aggregate(database, store, MONDAY)
+    (row,) = statistics(store, MONDAY)
+    assert row["alerts"] == 2
+
+
+def test_figures_outlive_the_log(database: Database, store: Store, history: History) -> None:
+    history.alert(history.framework("shop"), monday("10:00:00"))
+    history.write()
+    aggregate(database, store, MONDAY)
+    before = statistics(store, MONDAY)
+    with psycopg.connect(store.owner_url) as owner:
+        owner.execute("DELETE FROM alert_log")
+    aggregate(database, store, MONDAY)
+    assert statistics(store, MONDAY) == before
+
+
+def test_an_alert_whose_beginning_is_gone_counts_from_the_days_first_row(
+    database: Database, store: Store, history: History
+) -> None:
+    log = history.alert(history.framework("shop"), monday("10:00:00"))
+    history.rows.clear()
+    log("updated", tuesday("10:00:00"), 1000)
+    log("updated", tuesday("11:00:00"), 1007)
+    history.write()
+    aggregate(database, store, TUESDAY)
+    (row,) = statistics(store, TUESDAY)
+    assert row["occurrences"] == 7
+
+
+def test_workspaces_do_not_see_one_another(database: Database, store: Store, history: History) -> None:
+    other = ensure_workspace(store.owner_url, slug="other", name="Other", owner_user="owner")
+    theirs = History(store, other)
+    history.alert(history.framework("shop"), monday("10:00:00"))
+    for minute in range(3):
+        theirs.alert(theirs.framework(f"their {minute}"), monday(f"10:{minute:02}:00"))
+    history.write()
+    theirs.write()
+    run = aggregate(database, store, MONDAY)
+    assert run.detail == {"day": "2026-03-09", "workspaces": 2, "frameworks": 4, "alerts": 4}
+    for workspace_id, frameworks in ((store.workspace_id, 1), (other, 3), (None, 0)):
+        with database.transaction(workspace_id) as connection:
+            counted = connection.execute("SELECT count(*) FROM alert_statistics").fetchone()
+        assert counted == (frameworks,)
+
+
+def test_a_workspace_that_fails_holds_up_no_other(database: Database, store: Store, history: History) -> None:
+    other = ensure_workspace(store.owner_url, slug="other", name="Other", owner_user="owner")
+    assert other > store.workspace_id
+    history.alert(history.framework("shop"), monday("10:00:00"))
+    history.rows[0] = (*history.rows[0][:-1], "no json")
+    history.write()
+    theirs = History(store, other)
+    theirs.alert(theirs.framework("their"), monday("10:00:00"))
+    theirs.write()
+    run = aggregate(database, store, MONDAY)
+    assert (run.status, run.attempts) == (RunStatus.PENDING, 1)
+    assert run.last_error == f"WorkspacesFailed: 1 of 2 workspaces failed, the first {store.workspace_id}"
+    assert [row["workspace_id"] for row in statistics(store, MONDAY)] == [other]
+
+
+def test_every_trigger_that_was_processed_is_an_occurrence(database: Database, store: Store) -> None:
+    bench = Bench.of(store)
+    bench.channel()
+    today = dt.datetime.now(dt.UTC).date()
+    rule = bench.rule(suppression_seconds=300)
+    sent = 0
+
+    def trigger(times: int, **fields: Any) -> None:
+        nonlocal sent
+        for _ in range(times):
+            bench.trigger(rule, **fields)
+        bench.drain()
+        sent += times
+
+    def clear() -> None:
+        bench.trigger(rule, resolved=True)
+        bench.drain()
+
+    trigger(5)
+    trigger(1, severity="critical")
+    bench.age(400)
+    trigger(3)
+    clear()
+    trigger(2)
+    bench.age(400)
+    with psycopg.connect(store.owner_url) as owner:
+        owner.execute("UPDATE timers SET due_at = now()")
+        owner.execute("SELECT fire_timers(100)")
+    bench.drain()
+    clear()
+    bench.age(400)
+    trigger(1)
+    for day in {today, dt.datetime.now(dt.UTC).date()}:
+        aggregate(database, store, day)
+    (totals,) = rows(
+        store, "SELECT sum(occurrences)::int AS occurrences, sum(alerts)::int AS alerts FROM alert_statistics"
+    )
+    (alerts,) = rows(store, "SELECT sum(occurrences)::int AS occurrences, count(*)::int AS alerts FROM alerts")
+    assert totals == alerts
+    assert totals["occurrences"] == sent
