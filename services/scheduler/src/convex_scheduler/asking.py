@@ -1,0 +1,53 @@
+"""Asking for a slot of a job: on record first, then a hint to whoever runs it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from convex_common.contracts import JOB_DUE, PREDICTION_DUE, Contract, JobDue
+from convex_common.ids import Ids
+from convex_common.postgres import job_runs
+from convex_common.postgres.database import Database
+from convex_common.tracing import new_traceparent
+from convex_scheduler.timetable import ScheduledJob
+
+CONTRACTS: Final[Mapping[str, Contract[JobDue]]] = {JOB_DUE.queue: JOB_DUE, PREDICTION_DUE.queue: PREDICTION_DUE}
+
+
+class Sends(Protocol):
+    """What is needed of a sender."""
+
+    def send(self, contract: Contract[JobDue], payload: JobDue, traceparent: str | None = None) -> bool: ...
+
+
+class Asker:
+    """Puts slots on record. Asking twice is asking once."""
+
+    def __init__(self, database: Database, sender: Sends, ids: Ids) -> None:
+        self._database = database
+        self._sender = sender
+        self._ids = ids
+
+    def ask(self, job: ScheduledJob, slot: dt.datetime, *, unless_later: bool = False) -> bool:
+        """Whether it was new. With `unless_later` nothing is asked where a later slot of the job is on record.
+
+        The hint comes after the commit and may be lost: the pollers find what is on record. Raises StoreUnavailable.
+        """
+        traceparent = new_traceparent()
+        with self._database.transaction() as connection:
+            if unless_later:
+                latest = job_runs.latest_slot(connection, job.name)
+                if latest is not None and latest > slot:
+                    return False
+            new = job_runs.request(connection, self._ids.new(), job.name, slot, job.queue, traceparent)
+        contract = CONTRACTS.get(job.queue)
+        if new and contract is not None:
+            self._sender.send(contract, JobDue(job.name, rfc3339(slot)), traceparent)
+        return new
+
+
+def rfc3339(at: dt.datetime) -> str:
+    """As in contracts and answers: UTC, with a Z."""
+    return at.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")

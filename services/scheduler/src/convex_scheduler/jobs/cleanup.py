@@ -1,0 +1,75 @@
+"""Job cleanup: removes job runs and counters that nobody needs any more."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, Final, LiteralString
+
+from convex_common.job_runner import Lease
+from convex_common.postgres.database import Database
+
+NAME: Final = "job-cleanup"
+
+KEEP_COMPLETED: Final = dt.timedelta(hours=1)
+KEEP_FAILED: Final = dt.timedelta(hours=24)
+KEEP_COUNTERS: Final = dt.timedelta(hours=24)
+"""The longest window over which anybody sums them."""
+
+_BATCH: Final = 1000
+
+# The newest slot of a job stays, whatever became of it: it is how one knows that the slot was run. So does its newest
+# completed one: it says when the job last succeeded. What is quarantined waits for a person.
+COMPLETED: Final = """DELETE FROM job_runs WHERE id IN (
+    SELECT j.id FROM job_runs j
+    WHERE j.status = 'completed' AND j.finished_at < clock_timestamp() - %(keep)s
+      AND EXISTS (SELECT FROM job_runs l WHERE l.job = j.job AND l.slot > j.slot AND l.status = 'completed')
+    LIMIT %(batch)s FOR UPDATE SKIP LOCKED)"""
+
+FAILED: Final = """DELETE FROM job_runs WHERE id IN (
+    SELECT j.id FROM job_runs j
+    WHERE j.status = 'failed' AND j.finished_at < clock_timestamp() - %(keep)s
+      AND EXISTS (SELECT FROM job_runs l WHERE l.job = j.job AND l.slot > j.slot)
+    LIMIT %(batch)s FOR UPDATE SKIP LOCKED)"""
+
+COUNTERS: Final = """DELETE FROM queue_counters WHERE (workspace_id, queue, minute, slot) IN (
+    SELECT c.workspace_id, c.queue, c.minute, c.slot FROM queue_counters c
+    WHERE c.minute < clock_timestamp() - %(keep)s
+    LIMIT %(batch)s FOR UPDATE SKIP LOCKED)"""
+
+
+class JobCleanup:
+    """A job. Deletes in batches of one transaction each, so that nobody waits for it."""
+
+    def __init__(self, database: Database, *, enabled: bool, batch: int = _BATCH) -> None:
+        self._database = database
+        self._enabled = enabled
+        self._batch = batch
+
+    def __call__(self, lease: Lease) -> Mapping[str, Any]:
+        """How many rows went, by kind; nothing goes with QUEUE_CLEANUP=false."""
+        if not self._enabled:
+            return {"skipped": "QUEUE_CLEANUP is false"}
+        return {
+            "completed_runs": self._delete(COMPLETED, KEEP_COMPLETED, lease),
+            "failed_runs": self._delete(FAILED, KEEP_FAILED, lease),
+            "counters": sum(
+                self._delete(COUNTERS, KEEP_COUNTERS, lease, workspace_id) for workspace_id in self._workspaces()
+            ),
+        }
+
+    def _workspaces(self) -> list[Any]:
+        with self._database.transaction() as connection:
+            return [row[0] for row in connection.execute("SELECT workspace_ids()")]
+
+    def _delete(
+        self, statement: LiteralString, keep: dt.timedelta, lease: Lease, workspace_id: Any | None = None
+    ) -> int:
+        deleted = 0
+        while True:
+            with self._database.transaction(workspace_id) as connection:
+                gone = connection.execute(statement, {"keep": keep, "batch": self._batch}).rowcount
+                lease.hold(connection)
+            deleted += gone
+            if gone < self._batch:
+                return deleted

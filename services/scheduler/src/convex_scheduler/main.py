@@ -1,0 +1,175 @@
+"""The scheduler's composition root: `run` for CronJobs, `serve` for the rest."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry
+
+from convex_common import logging as json_logging
+from convex_common import tracing
+from convex_common.errors import NotFound, SettingsError
+from convex_common.health import StatusServer
+from convex_common.ids import Ids
+from convex_common.job_runner import Job, JobRefused, JobRunner
+from convex_common.metrics import Metrics
+from convex_common.postgres.database import Database, Limits
+from convex_common.redis.broker import Sender
+from convex_common.settings import load
+from convex_scheduler.asking import Asker
+from convex_scheduler.jobs import cleanup, partitions
+from convex_scheduler.readings import Readings
+from convex_scheduler.run import Exit, RunOnce
+from convex_scheduler.serve import Loop
+from convex_scheduler.settings import SchedulerSettings
+from convex_scheduler.timetable import LOCAL_QUEUE, TIMETABLE, ScheduledJob
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`serve` unless told `run JOB`. Exit 2 and one line where a setting or an argument is wrong."""
+    words = _parser().parse_args(arguments)
+    try:
+        settings = load(SchedulerSettings)
+        json_logging.configure("scheduler", settings.log_level)
+        if words.command == "run":
+            return run(settings, words)
+        return serve(settings)
+    except (SettingsError, NotFound) as error:
+        sys.stderr.write(f"{error}\n")
+        return Exit.WRONG
+
+
+def run(settings: SchedulerSettings, words: argparse.Namespace) -> int:
+    """One job; its result on stdout."""
+    job = TIMETABLE.job(words.job)
+    _check_owner(job, settings)
+    provider = tracing.configure("scheduler", settings)
+    stopping = _stop_signals()
+    database, sender = _database(settings), Sender(settings.redis_url, settings.queue_prefix)
+    database.open()
+    runner = _runner(settings, database)
+    threading.Thread(target=_stop_with, args=(stopping, runner), daemon=True).start()
+    try:
+        result = RunOnce(database, Asker(database, sender, Ids()), runner, stopping)(
+            job, words.at or dt.datetime.now(dt.UTC), wait=words.wait, timeout=words.timeout
+        )
+    finally:
+        stopping.set()
+        database.close()
+        sender.close()
+        if provider is not None:
+            provider.shutdown()
+    sys.stdout.write(f"{result.line}\n")
+    return result.code
+
+
+def serve(settings: SchedulerSettings) -> int:
+    """The loop on one machine, and the installation's metrics."""
+    provider = tracing.configure("scheduler", settings)
+    metrics = Metrics(CollectorRegistry())
+    stopping = _stop_signals()
+    database, sender = _database(settings), Sender(settings.redis_url, settings.queue_prefix)
+    database.open()
+    timetable = TIMETABLE
+    if settings.database_owner_url is None:
+        timetable = TIMETABLE.without_owner()
+        log.warning("DATABASE_OWNER_URL is missing: partitions are not made here; run them where it is set")
+    runner = _runner(settings, database)
+    loop = Loop(timetable, Asker(database, sender, Ids()), runner, lambda: dt.datetime.now(dt.UTC))
+    readings = Readings(database, metrics, timetable)
+    status = StatusServer(
+        settings.prometheus_port,
+        metrics.registry if settings.prometheus_enabled else None,
+        ready=loop.healthy,
+        live=lambda: True,
+        host=settings.metrics_host,
+    )
+    status.start()
+    threads = [
+        threading.Thread(target=target, args=(stopping,), name=name, daemon=True)
+        for name, target in (("loop", loop.run), ("readings", readings.run))
+    ]
+    for thread in threads:
+        thread.start()
+    log.info("keeping the timetable", extra={"jobs": [job.name for job in timetable]})
+    stopping.wait()
+    runner.stop()
+    for thread in threads:
+        thread.join(timeout=3.0)
+    status.stop()
+    database.close()
+    sender.close()
+    if provider is not None:
+        provider.shutdown()
+    return Exit.DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="convex-scheduler", description="Keeps the timetable of Convex Alerts.")
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("serve", help="run every job when it is due, on this machine (the default)")
+    once = commands.add_parser("run", help="run the latest due slot of one job, once")
+    once.add_argument("job", metavar="JOB", help=", ".join(job.name for job in TIMETABLE))
+    once.add_argument("--at", type=_time, metavar="T", help="as if it were T, RFC 3339; now by default")
+    once.add_argument("--wait", action="store_true", help="wait for a job that another service runs")
+    once.add_argument("--timeout", type=float, default=900.0, metavar="SECONDS", help="how long at most; 900")
+    return parser
+
+
+def _time(text: str) -> dt.datetime:
+    try:
+        at = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time like 2030-01-31T02:00:00Z") from None
+    return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
+
+
+def _check_owner(job: ScheduledJob, settings: SchedulerSettings) -> None:
+    if job.needs_owner and settings.database_owner_url is None:
+        raise SettingsError("DATABASE_OWNER_URL: is missing", cure=f"{job.name} needs the role that owns the tables")
+
+
+def _database(settings: SchedulerSettings) -> Database:
+    return Database(settings.database_url, "convex-scheduler", size=3, limits=_limits(settings))
+
+
+def _limits(settings: SchedulerSettings) -> Limits:
+    return Limits(statement=min(10.0, settings.scheduler_lease_seconds / 3))
+
+
+def _runner(settings: SchedulerSettings, database: Database) -> JobRunner:
+    jobs: dict[str, Job] = {
+        cleanup.NAME: cleanup.JobCleanup(database, enabled=settings.queue_cleanup),
+        partitions.NAME: partitions.MakePartitions(settings.database_owner_url, _limits(settings)),
+    }
+
+    def find(name: str) -> Job:
+        if name not in jobs:
+            raise JobRefused(f"{name}: the scheduler has no such job")
+        return jobs[name]
+
+    return JobRunner(database, LOCAL_QUEUE, find, settings.scheduler_lease_seconds)
+
+
+def _stop_signals() -> threading.Event:
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
+
+
+def _stop_with(stopping: threading.Event, runner: JobRunner) -> None:
+    stopping.wait()
+    runner.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""`convex-scheduler run`: the latest due slot of one job, once. What a Kubernetes CronJob calls."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import threading
+import time
+from dataclasses import dataclass
+from enum import IntEnum
+
+from convex_common.errors import StoreUnavailable
+from convex_common.job_runner import JobRunner
+from convex_common.postgres import job_runs
+from convex_common.postgres.database import Database
+from convex_common.postgres.job_runs import Run, RunStatus
+from convex_scheduler.asking import Asker, rfc3339
+from convex_scheduler.timetable import ScheduledJob
+
+_AGAIN = 1.0
+
+
+class Exit(IntEnum):
+    """What the command's exit code says. With TRY_AGAIN the same command may succeed later."""
+
+    DONE = 0
+    FAILED = 1
+    WRONG = 2
+    TRY_AGAIN = 75
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line for a person, and the exit code."""
+
+    line: str
+    code: Exit
+
+
+class RunOnce:
+    """Asks for a slot and sees it through. A run that somebody else has begun and abandoned is taken over.
+
+    Local jobs are done here. The others are handed over, and with `wait` awaited; what is done already is said to be.
+    """
+
+    def __init__(self, database: Database, asker: Asker, runner: JobRunner, stopping: threading.Event) -> None:
+        self._database = database
+        self._asker = asker
+        self._runner = runner
+        self._stopping = stopping
+
+    def __call__(self, job: ScheduledJob, at: dt.datetime, *, wait: bool, timeout: float) -> Result:
+        """Within `timeout` seconds; stores that are away are waited for as long."""
+        slot = job.latest_due(at)
+        what = f"{job.name} {rfc3339(slot)}"
+        deadline = time.monotonic() + timeout
+        try:
+            new = self._ask(job, slot, deadline)
+            if not (job.is_local or wait):
+                return self._handed_over(job, slot, what, new=new)
+            run = job_runs.wait(
+                self._database,
+                job.name,
+                slot,
+                deadline - time.monotonic(),
+                stopping=self._stopping,
+                meanwhile=lambda run: self._runner.run_next(only=run.id) if job.is_local else None,
+            )
+        except StoreUnavailable as error:
+            return Result(f"{what} not asked for: {error}", Exit.TRY_AGAIN)
+        return told(what, run, new=new)
+
+    def _ask(self, job: ScheduledJob, slot: dt.datetime, deadline: float) -> bool:
+        while True:
+            try:
+                return self._asker.ask(job, slot)
+            except StoreUnavailable:
+                if time.monotonic() + _AGAIN >= deadline or self._stopping.wait(_AGAIN):
+                    raise
+
+    def _handed_over(self, job: ScheduledJob, slot: dt.datetime, what: str, *, new: bool) -> Result:
+        if new:
+            return Result(f"{what} handed over to {job.queue}", Exit.DONE)
+        with self._database.transaction() as connection:
+            run = job_runs.find(connection, job.name, slot)
+        if run is None or not run.status.is_final:
+            return Result(f"{what} was handed over to {job.queue} before", Exit.DONE)
+        return told(what, run, new=False)
+
+
+def told(what: str, run: Run, *, new: bool) -> Result:
+    """How a run ended, in one line."""
+    if run.status is RunStatus.COMPLETED:
+        before = "" if new else " before"
+        return Result(f"{what} completed{before} {json.dumps(dict(run.detail))}", Exit.DONE)
+    if run.status.is_final:
+        return Result(f"{what} {run.status} after {run.attempts} attempts: {run.last_error}", Exit.FAILED)
+    error = f", last error: {run.last_error}" if run.last_error else ""
+    return Result(f"{what} is still {run.status}{error}", Exit.TRY_AGAIN)

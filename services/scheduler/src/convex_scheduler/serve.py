@@ -1,0 +1,62 @@
+"""`convex-scheduler serve`: the local loop, for installations without CronJobs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import threading
+from collections.abc import Callable
+
+from convex_common.errors import StoreUnavailable
+from convex_common.job_runner import JobRunner
+from convex_scheduler.asking import Asker, rfc3339
+from convex_scheduler.timetable import Timetable
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], dt.datetime]
+
+
+class Loop:
+    """Each second: asks for the slots that have come, and does the local ones. Missed slots are caught up once."""
+
+    def __init__(
+        self, timetable: Timetable, asker: Asker, runner: JobRunner, clock: Clock, *, every: float = 1.0
+    ) -> None:
+        self._timetable = timetable
+        self._asker = asker
+        self._runner = runner
+        self._clock = clock
+        self._every = every
+        self._asked: dict[str, dt.datetime] = {}
+        self._healthy = threading.Event()
+
+    def healthy(self) -> bool:
+        """Whether the last round went through."""
+        return self._healthy.is_set()
+
+    def run(self, stopping: threading.Event) -> None:
+        """Until stopping."""
+        told = False
+        while not stopping.is_set():
+            try:
+                self.step()
+                self._healthy.set()
+                told = False
+            except Exception as error:  # the loop must outlive whatever it was; it is told once
+                self._healthy.clear()
+                if not told:
+                    log.warning("the timetable waits: %s", error, exc_info=not isinstance(error, StoreUnavailable))
+                told = True
+            stopping.wait(self._every)
+
+    def step(self) -> None:
+        """One round. A slot is asked for once, and never after a later one, even if the clock steps back."""
+        for due in self._timetable.due(self._clock()):
+            asked = self._asked.get(due.job.name)
+            if asked is not None and asked >= due.slot:
+                continue
+            if self._asker.ask(due.job, due.slot, unless_later=True):
+                log.info("job due", extra={"job": due.job.name, "slot": rfc3339(due.slot)})
+            self._asked[due.job.name] = due.slot
+        self._runner.drain()

@@ -1,0 +1,13 @@
+"""The scheduler's settings."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from convex_common.settings import CommonSettings
+
+
+class SchedulerSettings(CommonSettings):
+    """Common settings, and how long a killed scheduler's job is left alone before another takes it over."""
+
+    scheduler_lease_seconds: float = Field(default=30.0, ge=1, le=600, description="give seconds, 1 to 600")

@@ -1,0 +1,248 @@
+"""Job runs on a real PostgreSQL: once, whoever asks; leases; quarantine."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import pytest
+
+from convex_common.errors import LeaseLost, NotFound, StoreUnavailable
+from convex_common.ids import Ids
+from convex_common.job_runner import Job, JobRefused, JobRunner, Lease
+from convex_common.postgres import job_runs
+from convex_common.postgres.database import Database
+from convex_common.postgres.job_runs import Claim, Run, RunStatus
+from tests.support.eventually import eventually
+from tests.support.postgres import Store
+
+IDS = Ids()
+SLOT = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
+MINUTE = dt.timedelta(minutes=1)
+AT_ONCE = dt.timedelta(0)
+
+
+def ask(database: Database, job: str = "some", slot: dt.datetime = SLOT, queue: str = "analytics") -> bool:
+    with database.transaction() as connection:
+        return job_runs.request(connection, IDS.new(), job, slot, queue)
+
+
+def claim(database: Database, queue: str = "analytics", lease: dt.timedelta = MINUTE) -> Claim | None:
+    with database.transaction() as connection:
+        return job_runs.claim(connection, queue, lease)
+
+
+def claimed(database: Database, queue: str = "analytics", lease: dt.timedelta = MINUTE) -> Claim:
+    taken = claim(database, queue, lease)
+    assert taken is not None
+    return taken
+
+
+def found(database: Database, job: str = "some", slot: dt.datetime = SLOT) -> Run:
+    with database.transaction() as connection:
+        run = job_runs.find(connection, job, slot)
+    assert run is not None
+    return run
+
+
+def make_due(store: Store) -> None:
+    with psycopg.connect(store.owner_url) as owner:
+        owner.execute("UPDATE job_runs SET due_at = now() WHERE status = 'pending'")
+
+
+def runner(database: Database, job: Job, queue: str = "analytics", lease: float = 60.0) -> JobRunner:
+    return JobRunner(database, queue, lambda name: job, lease)
+
+
+def test_a_slot_is_asked_for_once(database: Database) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: ask(database), range(32)))
+    assert answers.count(True) == 1
+    assert ask(database, slot=SLOT + MINUTE)
+    assert ask(database, job="other")
+
+
+def test_two_workers_do_it_once(database: Database) -> None:
+    for number in range(20):
+        ask(database, slot=SLOT + number * MINUTE)
+    done: list[dt.datetime] = []
+
+    def job(lease: Lease) -> Mapping[str, Any]:
+        done.append(lease.slot)
+        return {}
+
+    workers = [runner(database, job) for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        counts = list(threads.map(lambda worker: worker.drain(), workers))
+    assert sum(counts) == 20
+    assert sorted(done) == [SLOT + number * MINUTE for number in range(20)]
+    assert runner(database, job).drain() == 0
+
+
+def test_a_claimed_run_is_nobody_elses_and_other_queues_are_left_alone(database: Database) -> None:
+    ask(database)
+    assert claim(database, "prediction") is None
+    first = claimed(database)
+    assert claim(database) is None
+    with database.transaction() as connection:
+        job_runs.finish(connection, first, {"rows": 7})
+    run = found(database)
+    assert (run.status, run.detail, run.attempts, run.last_error) == (RunStatus.COMPLETED, {"rows": 7}, 0, None)
+    assert run.finished_at is not None
+
+
+def test_only_the_run_meant_is_claimed(database: Database) -> None:
+    ask(database, slot=SLOT)
+    ask(database, slot=SLOT + MINUTE)
+    with database.transaction() as connection:
+        wanted = job_runs.find(connection, "some", SLOT + MINUTE)
+        assert wanted is not None
+        taken = job_runs.claim(connection, "analytics", MINUTE, only=wanted.id)
+    assert taken is not None
+    assert taken.slot == SLOT + MINUTE
+
+
+def test_a_killed_workers_run_is_completed_by_another(database: Database) -> None:
+    ask(database)
+    dead = claimed(database, lease=dt.timedelta(seconds=0.3))
+    again = eventually(lambda: claim(database), within=5)
+    assert again is not None
+    assert (again.id, again.attempts) == (dead.id, 1)
+    with pytest.raises(LeaseLost), database.transaction() as connection:
+        job_runs.finish(connection, dead, {"by": "the dead"})
+    with database.transaction() as connection:
+        job_runs.finish(connection, again, {"by": "another"})
+    assert found(database).detail == {"by": "another"}
+
+
+def test_a_lost_lease_rolls_the_slice_back(database: Database, store: Store) -> None:
+    ask(database)
+    dead = claimed(database, lease=AT_ONCE)
+    claimed(database)
+
+    def work() -> None:
+        with database.transaction(store.workspace_id) as connection:
+            connection.execute("UPDATE workspaces SET name = 'changed by the dead'")
+            job_runs.hold(connection, dead, MINUTE)
+
+    with pytest.raises(LeaseLost):
+        work()
+    with database.transaction(store.workspace_id) as connection:
+        assert connection.execute("SELECT name FROM workspaces").fetchone() == ("Test",)
+
+
+def test_holding_prolongs_the_lease(database: Database) -> None:
+    ask(database)
+    mine = claimed(database, lease=dt.timedelta(seconds=0.2))
+    with database.transaction() as connection:
+        job_runs.hold(connection, mine, MINUTE)
+    time.sleep(0.3)
+    assert claim(database) is None
+
+
+@pytest.mark.parametrize(("queue", "attempts"), [("analytics", 3), ("prediction", 2), ("scheduler", 3)])
+def test_quarantined_after_as_many_killed_workers(database: Database, queue: str, attempts: int) -> None:
+    ask(database, queue=queue)
+    for expected in range(attempts):
+        assert claimed(database, queue, AT_ONCE).attempts == expected
+    assert claim(database, queue) is None
+    run = found(database)
+    assert (run.status, run.attempts, run.last_error) == (
+        RunStatus.QUARANTINED,
+        attempts,
+        "the worker stopped during the run",
+    )
+    assert claim(database, queue) is None
+
+
+@pytest.mark.parametrize(("queue", "attempts"), [("analytics", 3), ("prediction", 2)])
+def test_quarantined_after_as_many_failures(database: Database, store: Store, queue: str, attempts: int) -> None:
+    def fails(lease: Lease) -> Mapping[str, Any]:
+        raise RuntimeError("the sky fell")
+
+    ask(database, queue=queue)
+    worker = runner(database, fails, queue)
+    for number in range(1, attempts + 1):
+        assert worker.run_next()
+        assert not worker.run_next(), "it rests after a failure"
+        run = found(database)
+        assert (run.attempts, run.last_error) == (number, "RuntimeError: the sky fell")
+        make_due(store)
+    assert found(database).status is RunStatus.QUARANTINED
+    assert not worker.run_next()
+
+
+def test_a_refused_run_fails_at_once(database: Database) -> None:
+    def refuses(lease: Lease) -> Mapping[str, Any]:
+        raise JobRefused("never")
+
+    ask(database)
+    runner(database, refuses).drain()
+    run = found(database)
+    assert (run.status, run.attempts, run.last_error) == (RunStatus.FAILED, 1, "never")
+
+
+def test_an_interrupted_run_is_given_back_without_blame(database: Database) -> None:
+    ask(database)
+    held = threading.Event()
+
+    def slow(lease: Lease) -> Mapping[str, Any]:
+        while True:
+            with database.transaction() as connection:
+                lease.hold(connection)
+            held.set()
+            time.sleep(0.01)
+
+    stopping = runner(database, slow)
+    thread = threading.Thread(target=stopping.drain)
+    thread.start()
+    assert held.wait(5)
+    stopping.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+    run = found(database)
+    assert (run.status, run.attempts) == (RunStatus.PENDING, 0)
+    assert runner(database, lambda lease: {"by": "the next"}).drain() == 1
+
+
+def test_waiting_sees_the_result(database: Database) -> None:
+    ask(database)
+    worker = runner(database, lambda lease: {"n": 1})
+    threading.Timer(0.3, worker.drain).start()
+    run = job_runs.wait(database, "some", SLOT, 10, stopping=threading.Event())
+    assert (run.status, run.detail) == (RunStatus.COMPLETED, {"n": 1})
+
+
+def _told(stopping: threading.Event) -> None:
+    stopping.set()
+
+
+@pytest.mark.parametrize(
+    ("within", "before"),
+    [pytest.param(0.1, lambda stopping: None, id="time is up"), pytest.param(60.0, _told, id="told to stop")],
+)
+def test_waiting_ends(database: Database, within: float, before: Callable[[threading.Event], None]) -> None:
+    ask(database)
+    stopping = threading.Event()
+    before(stopping)
+    assert job_runs.wait(database, "some", SLOT, within, stopping=stopping).status is RunStatus.PENDING
+
+
+def test_waiting_for_what_nobody_asked_for(database: Database) -> None:
+    with pytest.raises(NotFound):
+        job_runs.wait(database, "some", SLOT, 1, stopping=threading.Event())
+
+
+def test_waiting_without_a_database() -> None:
+    away = Database("postgresql://nobody@127.0.0.1:1/none", "tests")
+    away.open()
+    try:
+        with pytest.raises(StoreUnavailable):
+            job_runs.wait(away, "some", SLOT, 0.1, stopping=threading.Event())
+    finally:
+        away.close()
