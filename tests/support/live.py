@@ -99,7 +99,7 @@ async def live_gateway(
             encryption_keys=Fernet.generate_key().decode(),  # type: ignore[arg-type]
             **settings,
         ),
-        authenticator=Authenticator(tokens, Memberships(in_database(database))),
+        authenticator=Authenticator(tokens, Memberships(in_database(database), metrics)),
         hub=hub,
         metrics=metrics,
     )

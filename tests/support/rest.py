@@ -215,15 +215,15 @@ def elsewhere(store: Store) -> uuid.UUID:
 
 def gateway_of(database: AsyncDatabase, threads: Database, redis: Remembered) -> Gateway:
     """What REST needs; the live feed and the inbox are others'."""
-    ids = Ids()
+    ids, metrics = Ids(), Metrics(CollectorRegistry())
     tokens = TokenReader(SECRET, algorithms=["HS256"], issuer="convex", audience="convex")
     absent = cast("Any", SimpleNamespace())
     return Gateway(
         settings=absent,
         database=database,
-        authenticator=Authenticator(tokens, Memberships(in_database(database))),
+        authenticator=Authenticator(tokens, Memberships(in_database(database), metrics)),
         actions=AlertActions(threads, ids, redis, Sent(redis)),
-        metrics=Metrics(CollectorRegistry()),
+        metrics=metrics,
         ids=ids,
         sender=cast("Any", redis),
         writer=absent,

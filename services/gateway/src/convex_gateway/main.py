@@ -107,7 +107,7 @@ def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublishe
     return Gateway(
         settings=settings,
         database=database,
-        authenticator=Authenticator(tokens, Memberships(in_database(database))),
+        authenticator=Authenticator(tokens, Memberships(in_database(database), metrics)),
         actions=AlertActions(threads, ids, publisher, sender),
         metrics=metrics,
         ids=ids,

@@ -8,6 +8,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
+from convex_common.metrics import Metrics
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.members import role_of
 from convex_gateway.auth import Role
@@ -25,8 +26,17 @@ LookUp = Callable[[uuid.UUID, str], Awaitable[Role | None]]
 class Memberships:
     """Looks a member's role up once in 30 s, with one query for all who ask at the same time; the latest 10,000."""
 
-    def __init__(self, look_up: LookUp, clock: Callable[[], float] = time.monotonic, remembered: int = 10_000) -> None:
+    def __init__(
+        self,
+        look_up: LookUp,
+        metrics: Metrics,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        remembered: int = 10_000,
+    ) -> None:
         self._look_up = look_up
+        self._hits = metrics.cache_hits.labels("members")
+        self._misses = metrics.cache_misses.labels("members")
         self._clock = clock
         self._remembered = remembered
         self._known: OrderedDict[Key, tuple[Role | None, float]] = OrderedDict()
@@ -40,7 +50,9 @@ class Memberships:
             role, until = known
             if self._clock() < until:
                 self._known.move_to_end(key)
+                self._hits.inc()
                 return role
+        self._misses.inc()
         task = self._asked.get(key)
         if task is None:
             task = asyncio.create_task(self._find(key))

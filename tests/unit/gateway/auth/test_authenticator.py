@@ -6,8 +6,10 @@ import asyncio
 import uuid
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from convex_common.errors import Forbidden, StoreUnavailable, Unauthorized
+from convex_common.metrics import Metrics
 from convex_gateway.auth import Authenticator, Role
 from convex_gateway.memberships import FRESH_SECONDS, Memberships
 from convex_gateway.tokens import Claims
@@ -34,6 +36,7 @@ class Members:
         self.asked = 0
         self.now = 0.0
         self.away = False
+        self.metrics = Metrics(CollectorRegistry())
 
     async def __call__(self, workspace_id: uuid.UUID, user_id: str) -> Role | None:
         self.asked += 1
@@ -43,7 +46,7 @@ class Members:
         return self.role
 
     def memberships(self, remembered: int = 10) -> Memberships:
-        return Memberships(self, clock=lambda: self.now, remembered=remembered)
+        return Memberships(self, self.metrics, clock=lambda: self.now, remembered=remembered)
 
 
 def authenticator(token: Role = Role.OWNER, member: Role | None = Role.OWNER) -> Authenticator:
@@ -96,6 +99,8 @@ def test_a_membership_is_looked_up_once_in_30_seconds() -> None:
         members.role, members.now = Role.VIEWER, FRESH_SECONDS + 1
         assert await memberships.role_of(WORKSPACE, "ada") is Role.VIEWER, "who was just added waits a second only"
         assert members.asked == 3
+        hits = members.metrics.registry.get_sample_value("cache_hits_total", {"class": "members"})
+        assert hits == 1
 
     asyncio.run(scenario())
 
