@@ -48,55 +48,78 @@ def main() -> int:
         return 2
 
 
+class Notifier:
+    """The process without its signals: everything wired, to be started and stopped."""
+
+    def __init__(self, settings: NotifierSettings, metrics: Metrics) -> None:
+        threads = settings.notifier_threads
+        self._database = Database(settings.database_url, "convex-notifier", size=min(POOL, threads + 2))
+        self._publisher = LivePublisher(settings.cache_redis_url, settings.queue_prefix)
+        self._webhook = Webhook(Network(settings.egress), connections=threads)
+        deliveries = Deliveries(
+            self._database, per_target=settings.notifier_per_target, lease_seconds=settings.notifier_lease_seconds
+        )
+        pause = settings.notifier_breaker_seconds
+        handler = DeliveryHandler(
+            deliveries,
+            {"webhook": self._webhook, "in_app": InApp(self._database, self._publisher)},
+            Breakers(BreakerPolicy(pause=pause, longest=3 * pause)),
+            settings.secret_box,
+            Ids(),
+            metrics,
+            backoff=Backoff(base=settings.notifier_backoff_seconds),
+            attempt_seconds=settings.notifier_attempt_seconds,
+        )
+        self.dispatcher = Dispatcher(
+            deliveries.claim,
+            handler.handle,
+            deliveries.give_back,
+            threads=threads,
+            every=settings.notifier_poll_seconds,
+        )
+        self._broker = make_broker(settings.redis_url, settings.queue_prefix)
+        self._worker = Worker(self._broker, {DELIVERIES_DUE: lambda _: self.dispatcher.wake()}, threads=1)
+
+    def start(self) -> None:
+        """Start every thread; needs neither PostgreSQL nor Redis to be there yet."""
+        self._database.open()
+        self._worker.start()
+        self.dispatcher.start()
+
+    def stop(self) -> None:
+        """Stop in the order that sends nothing twice: claim no more, finish what is under way, then let go."""
+        if self.dispatcher.stop(GRACE):
+            self._webhook.close()
+        else:
+            log.warning("attempts under way are left to their leases' end")
+        self._worker.stop(timeout=2.0)
+        self._publisher.close()
+        self._database.close()
+        self._broker.close()
+
+
 def run(settings: NotifierSettings) -> int:
-    """Wire everything, run, and stop in the order that sends nothing twice."""
+    """Run until a signal."""
     json_logging.configure("notifier", settings.log_level)
     provider = tracing.configure("notifier", settings)
     metrics = Metrics(CollectorRegistry())
-    database = Database(settings.database_url, "convex-notifier", size=min(POOL, settings.notifier_threads + 2))
-    publisher = LivePublisher(settings.cache_redis_url, settings.queue_prefix)
-    webhook = Webhook(Network(settings.egress), connections=settings.notifier_threads)
-    deliveries = Deliveries(
-        database, per_target=settings.notifier_per_target, lease_seconds=settings.notifier_lease_seconds
-    )
-    handler = DeliveryHandler(
-        deliveries,
-        {"webhook": webhook, "in_app": InApp(database, publisher)},
-        Breakers(BreakerPolicy(pause=settings.notifier_breaker_seconds, longest=3 * settings.notifier_breaker_seconds)),
-        settings.secret_box,
-        Ids(),
-        metrics,
-        backoff=Backoff(base=settings.notifier_backoff_seconds),
-        attempt_seconds=settings.notifier_attempt_seconds,
-    )
-    dispatcher = Dispatcher(deliveries.claim, handler.handle, deliveries.give_back, threads=settings.notifier_threads)
-    broker = make_broker(settings.redis_url, settings.queue_prefix)
-    worker = Worker(broker, {DELIVERIES_DUE: lambda _: dispatcher.wake()}, threads=1)
+    notifier = Notifier(settings, metrics)
     status = StatusServer(
         settings.prometheus_port,
         metrics.registry if settings.prometheus_enabled else None,
-        ready=dispatcher.healthy.is_set,
-        live=dispatcher.is_alive,
+        ready=notifier.dispatcher.healthy.is_set,
+        live=notifier.dispatcher.is_alive,
         host=settings.metrics_host,
     )
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    database.open()
     status.start()
-    worker.start()
-    dispatcher.start()
+    notifier.start()
     log.info("delivering", extra={"threads": settings.notifier_threads})
     stopping.wait()
-    if dispatcher.stop(GRACE):
-        webhook.close()
-    else:
-        log.warning("attempts under way are left to their leases' end")
-    worker.stop(timeout=2.0)
+    notifier.stop()
     status.stop()
-    publisher.close()
-    database.close()
-    broker.close()
     if provider is not None:
         provider.shutdown()
     return 0

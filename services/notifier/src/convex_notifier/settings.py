@@ -25,6 +25,7 @@ class NotifierSettings(CommonSettings):
     notifier_attempt_seconds: float = Field(
         default=15.0, gt=0, le=300, description="give seconds, half a lease at most"
     )
+    notifier_poll_seconds: float = Field(default=1.0, gt=0, le=60, description="give seconds, 1 by default")
     notifier_backoff_seconds: float = Field(default=5.0, gt=0, le=600, description="give seconds, 5 by default")
     notifier_breaker_seconds: float = Field(default=10.0, gt=0, le=600, description="give seconds, 10 by default")
 
