@@ -14,10 +14,10 @@ import pytest
 
 from convex_analytics import aggregation, jobs
 from convex_common.ids import Ids, floor
-from convex_common.job_runner import JobRunner
 from convex_common.postgres import job_runs
 from convex_common.postgres.bootstrap import ensure_workspace
 from convex_common.postgres.database import Database
+from convex_common.postgres.job_runner import JobRunner
 from convex_common.postgres.job_runs import Run, RunStatus
 from tests.support.jobs import rows
 from tests.support.postgres import Store

@@ -10,10 +10,10 @@ import pytest
 
 from convex_common.errors import LeaseLost
 from convex_common.ids import Ids
-from convex_common.job_runner import JobRunner
 from convex_common.postgres import job_runs
 from convex_common.postgres.bootstrap import ensure_workspace
 from convex_common.postgres.database import Database
+from convex_common.postgres.job_runner import JobRunner
 from convex_scheduler.jobs import cleanup
 from convex_scheduler.timetable import LOCAL_QUEUE
 from tests.support import jobs

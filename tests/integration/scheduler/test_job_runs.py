@@ -14,9 +14,9 @@ import pytest
 
 from convex_common.errors import LeaseLost, NotFound, StoreUnavailable
 from convex_common.ids import Ids
-from convex_common.job_runner import Job, JobRefused, JobRunner, Lease
 from convex_common.postgres import job_runs
 from convex_common.postgres.database import Database
+from convex_common.postgres.job_runner import Job, JobRefused, JobRunner, Lease
 from convex_common.postgres.job_runs import Claim, Run, RunStatus
 from tests.support.eventually import eventually
 from tests.support.postgres import Store

@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry
 
 from convex_common.contracts import Contract, JobDue
 from convex_common.ids import Ids
-from convex_common.job_runner import JobRefused, JobRunner, Lease
 from convex_common.metrics import Metrics
 from convex_common.postgres.database import Database
+from convex_common.postgres.job_runner import JobRefused, JobRunner, Lease
 from convex_scheduler.asking import Asker
 from convex_scheduler.readings import Readings
 from convex_scheduler.serve import Loop

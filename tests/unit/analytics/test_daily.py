@@ -21,7 +21,7 @@ from convex_analytics.domain.daily import (
     previous_day,
     summarize,
 )
-from convex_common.job_runner import JobRefused
+from convex_common.postgres.job_runner import JobRefused
 
 SHOP, BANK = uuid.UUID(int=1), uuid.UUID(int=2)
 ACK, RESOLVED = Response.ACKNOWLEDGED, Response.RESOLVED

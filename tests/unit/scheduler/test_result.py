@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from convex_common.job_runner import retry_in
+from convex_common.postgres.job_runner import retry_in
 from convex_common.postgres.job_runs import Run, RunStatus
 from convex_scheduler.main import main
 from convex_scheduler.run import Exit, told

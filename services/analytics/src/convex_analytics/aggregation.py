@@ -10,9 +10,9 @@ from typing import Any, Final
 from convex_analytics import day_log
 from convex_analytics.domain.daily import FrameworkDay, previous_day, summarize
 from convex_common.errors import ConvexError, LeaseLost, StoreUnavailable
-from convex_common.job_runner import Interrupted, Lease
 from convex_common.logging import bound
 from convex_common.postgres.database import Database
+from convex_common.postgres.job_runner import Interrupted, Lease
 
 log = logging.getLogger(__name__)
 

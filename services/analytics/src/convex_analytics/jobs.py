@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from convex_common.job_runner import FindJob, Job, JobRefused
+from convex_common.postgres.job_runner import FindJob, Job, JobRefused
 
 
 def analytics(jobs: Mapping[str, Job]) -> FindJob:

@@ -18,9 +18,9 @@ from convex_common.contracts import JOB_DUE, PREDICTION_DUE
 from convex_common.errors import SettingsError
 from convex_common.health import StatusServer
 from convex_common.ids import Ids
-from convex_common.job_runner import JobRunner
 from convex_common.metrics import Metrics
 from convex_common.postgres.database import Database, Limits
+from convex_common.postgres.job_runner import JobRunner
 from convex_common.redis.broker import Worker, make_broker, standard_middleware
 from convex_common.settings import load
 

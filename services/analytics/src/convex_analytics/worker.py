@@ -11,9 +11,9 @@ from datetime import datetime
 from convex_common.contracts import Contract, JobDue
 from convex_common.errors import StoreUnavailable
 from convex_common.ids import Ids
-from convex_common.job_runner import JobRunner
 from convex_common.postgres import job_runs
 from convex_common.postgres.database import Database
+from convex_common.postgres.job_runner import JobRunner
 from convex_common.tracing import new_traceparent
 
 log = logging.getLogger(__name__)

@@ -17,9 +17,9 @@ from convex_common import tracing
 from convex_common.errors import NotFound, SettingsError
 from convex_common.health import StatusServer
 from convex_common.ids import Ids
-from convex_common.job_runner import Job, JobRefused, JobRunner
 from convex_common.metrics import Metrics
 from convex_common.postgres.database import Database, Limits
+from convex_common.postgres.job_runner import Job, JobRefused, JobRunner
 from convex_common.redis.broker import Sender
 from convex_common.settings import load
 from convex_scheduler.asking import Asker

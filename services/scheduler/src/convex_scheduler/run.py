@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from convex_common.errors import StoreUnavailable
-from convex_common.job_runner import JobRunner
 from convex_common.postgres import job_runs
 from convex_common.postgres.database import Database
+from convex_common.postgres.job_runner import JobRunner
 from convex_common.postgres.job_runs import Run, RunStatus
 from convex_scheduler.asking import Asker, rfc3339
 from convex_scheduler.timetable import ScheduledJob

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from convex_common.errors import StoreUnavailable
-from convex_common.job_runner import JobRunner
+from convex_common.postgres.job_runner import JobRunner
 from convex_scheduler.asking import Asker, rfc3339
 from convex_scheduler.timetable import Timetable
 

@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any, Final, LiteralString
 
-from convex_common.job_runner import Lease
 from convex_common.postgres.database import Database
+from convex_common.postgres.job_runner import Lease
 
 NAME: Final = "job-cleanup"
 

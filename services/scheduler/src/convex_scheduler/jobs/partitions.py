@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import psycopg
 
-from convex_common.job_runner import JobRefused, Lease
 from convex_common.postgres.database import Limits, connect, unavailable
+from convex_common.postgres.job_runner import JobRefused, Lease
 from convex_common.postgres.partitions import LOCK, make_ahead
 
 NAME: Final = "partitions"
