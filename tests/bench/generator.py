@@ -68,9 +68,9 @@ class Generator:
         _tell("sent")
         await self._until(lambda: not self._under_way, 10.0)
         if job.follow is not Follow.NOTHING:
-            await self._until(lambda: self._follower.seen >= result.accepted, job.drain_seconds)
+            await self._until(lambda: self._follower.seen >= result.accepted or self._stuck(), job.drain_seconds)
             result.unseen = max(0, result.accepted - self._follower.seen)
-            result.seen_seconds = self._follower.last_at - self._began
+            result.seen_seconds = max(0.0, self._follower.last_at - self._began)
         result.close_code = subscriber.close_code if subscriber else None
         return result
 
@@ -191,6 +191,11 @@ class Generator:
             for pid in self.job.kill:
                 os.kill(pid, signal.SIGKILL)
         self._answer.set()
+
+    def _stuck(self) -> bool:
+        """Whether nothing was seen for so long that nothing more will be."""
+        last = max(self._follower.last_at, self._began + self.result.seconds)
+        return time.perf_counter() - last > self.job.patience_seconds
 
     async def _until(self, condition: Callable[[], bool], seconds: float) -> None:
         deadline = time.perf_counter() + seconds

@@ -42,6 +42,8 @@ class Job:
     webhook_port: int = 0
     drain_seconds: float = 15.0
     """How long to wait at most for what was accepted and not seen yet."""
+    patience_seconds: float = 15.0
+    """How long to wait at most for the next one of these."""
     kill: tuple[int, ...] = ()
     """Processes to kill -9 in the moment of the last answer."""
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:8])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from tests.bench import conditions, load, report
+from tests.bench import conditions, report
 from tests.bench.job import Follow, Job, Result
-from tests.bench.product import Product, product
+from tests.bench.load import Load
+from tests.bench.product import Product, Usage, product
 from tests.bench.report import Gate, percentile
 
 IDLE, BUSY = 5.0, 200.0
@@ -21,6 +22,7 @@ class Runs:
     seconds: float
     loads: list[str] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
+    others: list[float] = field(default_factory=list)
 
     def over_runs(self, what: str, share: float) -> list[float]:
         """One percentile of each run's `answer_ms` or `seen_ms`."""
@@ -49,7 +51,14 @@ def run(*, quick: bool) -> list[Gate]:
 def _measure(found: Product, runs: Runs) -> None:
     runs.loads.append(conditions.load())
     job: Job = replace(found.job, rate=runs.rate, seconds=runs.seconds, follow=Follow.WEBSOCKET)
-    runs.results.append(load.run(job))
+    generator = Load(job)
+    generator.begun.wait()
+    usage = Usage(found.stack.state)
+    generator.sent.wait()
+    shares = usage.shares()
+    result = generator.result()
+    runs.results.append(result)
+    runs.others.append(shares.others(result.cpu_share))
 
 
 def _print(all_runs: Sequence[Runs], stores: str) -> None:
@@ -63,13 +72,15 @@ def _print(all_runs: Sequence[Runs], stores: str) -> None:
                     sum(len(getattr(result, what)) for result in runs.results),
                     sum(result.errors if what == "answer_ms" else result.unseen for result in runs.results),
                     report.spread([100 * result.cpu_share for result in runs.results]),
+                    report.spread(runs.others, 0),
                 )
             )
     report.table(
         "Trigger → 202 → WebSocket, ms: median of runs (min–max)",
-        ("", "p50", "p95", "p99", "measured", "missed", "generator % of a core"),
+        ("", "p50", "p95", "p99", "measured", "missed", "generator % of a core", "others %"),
         rows,
         caption=f"{len(all_runs[0].results)} runs each, alternating, "
         f"{' and '.join(f'{r.seconds:g} s at {r.rate:g}/s' for r in all_runs)}; 1,000 open alerts, 90 % of the "
-        f"triggers fold; times from when a request was due; {stores}; before the runs: {all_runs[-1].loads[0]}",
+        f"triggers fold; times from when a request was due; others: CPU of neither product nor "
+        f"generator; {stores}; before the runs: {all_runs[-1].loads[0]}",
     )

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -100,26 +100,47 @@ class Backlog:
                 due += 1.0
 
 
+@dataclass(frozen=True)
+class Shares:
+    """Percent of one core: the product's by process, and everybody's together."""
+
+    by_process: Mapping[str, float]
+    machine: float
+
+    def others(self, generator_share: float) -> float:
+        """What neither the product nor the generator used: the noise."""
+        return max(0.0, self.machine - sum(self.by_process.values()) - 100 * generator_share)
+
+
 class Usage:
     """CPU that the product's processes use, their children's included, from its making on."""
 
     def __init__(self, state: State) -> None:
         self._processes = {p.name: psutil.Process(p.pid) for p in state.processes if p.pid is not None}
         self._before = {name: _seconds(process) for name, process in self._processes.items()}
+        self._machine = _idle()
         self._began = time.perf_counter()
 
-    def percent(self) -> Mapping[str, float]:
-        """Percent of one core, by process."""
+    def shares(self) -> Shares:
+        """What they used of it until now."""
         took = time.perf_counter() - self._began
-        return {
-            name: 100 * max(0.0, _seconds(process) - self._before[name]) / took
-            for name, process in self._processes.items()
-        }
+        return Shares(
+            {
+                name: 100 * max(0.0, _seconds(process) - self._before[name]) / took
+                for name, process in self._processes.items()
+            },
+            100 * ((psutil.cpu_count() or 1) - (_idle() - self._machine) / took),
+        )
 
 
 def used(percent: Mapping[str, float]) -> str:
     """What a table shows of it."""
     return ", ".join(f"{name} {share:.0f}" for name, share in percent.items() if share >= 0.5)
+
+
+def _idle() -> float:
+    times = psutil.cpu_times()
+    return float(times.idle + getattr(times, "iowait", 0.0))
 
 
 def _seconds(process: psutil.Process) -> float:

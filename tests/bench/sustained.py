@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tests.bench import conditions, report
 from tests.bench.backlog import Trend, trend
 from tests.bench.job import Follow, Job, Result
 from tests.bench.load import Load
-from tests.bench.product import Backlog, Product, Usage, product, used
+from tests.bench.product import Backlog, Product, Shares, Usage, product, used
 from tests.bench.report import Gate, percentile
 
 BATCH = 100
@@ -39,7 +38,7 @@ class Outcome:
     step: Step
     result: Result
     backlog: Trend
-    cpu: Mapping[str, float]
+    cpu: Shares
     load: str
 
     @property
@@ -86,7 +85,7 @@ def _measure(found: Product, step: Step) -> Outcome:
     with Backlog(found.stack.owner_url) as backlog:
         generator.sent.wait()
         backlog.end()
-        cpu = usage.percent()
+        cpu = usage.shares()
         result = generator.result()
     return Outcome(step, result, trend(backlog.counts, step.rate or result.rate), cpu, before)
 
@@ -113,7 +112,7 @@ def _print(outcomes: list[Outcome], stores: str) -> None:
     )
     report.table(
         "… its backlog (rows of the inbox, counted each second) and CPU (percent of one core)",
-        ("load", "p50", "most", "end", "slope/s", "first 10 s", "last 10 s", "flat", "CPU by process"),
+        ("load", "p50", "most", "end", "slope/s", "first 10 s", "last 10 s", "flat", "CPU by process", "others"),
         [
             (
                 o.step.name,
@@ -121,12 +120,13 @@ def _print(outcomes: list[Outcome], stores: str) -> None:
                 o.backlog.slope,
                 *(f"{value:,.0f}" for value in (o.backlog.first, o.backlog.last)),
                 "yes" if o.backlog.flat else "no",
-                used(o.cpu),
+                used(o.cpu.by_process),
+                o.cpu.others(o.result.cpu_share),
             )
             for o in outcomes
         ],
         caption="flat: neither the slope over the whole time nor the last 10 s above the first 10 s (after 5 s of "
-        "warm-up) amount to more than one second's worth of triggers",
+        "warm-up) amount to more than one second's worth of triggers; others: CPU of neither product nor generator",
     )
 
 
