@@ -10,7 +10,7 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; -- roles are the cluster's: another database was quicker
 END $$;
 DO $$ BEGIN
-    IF NOT pg_has_role(current_user, 'convex_definer', 'MEMBER') THEN
+    IF NOT pg_has_role(current_user, 'convex_definer', 'USAGE') THEN -- who made a role is a member that may not act as it
         EXECUTE format('GRANT convex_definer TO %I', current_user);
     END IF;
 END $$;
