@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,16 @@ class Store:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
+    with running_server() as server:
+        with psycopg.connect(server.owner_url("postgres"), autocommit=True) as owner:
+            owner.execute("CREATE DATABASE template_convex")
+        migrate.upgrade(server.owner_url("template_convex"), SERVICE)
+        yield server
+
+
+@contextmanager
+def running_server() -> Iterator[Server]:
+    """A server that no migration has seen yet, with the service's role."""
     folder = Path(tempfile.mkdtemp(prefix="convex-pg-"))
     folder.chmod(0o711)
     uid = owner_uid()
@@ -76,9 +87,6 @@ def postgres_server() -> Iterator[Server]:
     try:
         eventually(lambda: _answers(embedded.maintenance_url), within=60.0)
         embedded.provision()
-        with psycopg.connect(embedded.maintenance_url, autocommit=True) as owner:
-            owner.execute("CREATE DATABASE template_convex")
-        migrate.upgrade(server.owner_url("template_convex"), SERVICE)
         yield server
     finally:
         process.send_signal(signal.SIGQUIT)
