@@ -82,7 +82,11 @@ class Session:
     async def converse(self, principal: Principal) -> None:
         """From auth_success to the end."""
         socket = self.socket = Socket(
-            str(uuid.uuid4()), principal.user_id, self._wire, max_backlog=self._terms.max_backlog
+            str(uuid.uuid4()),
+            principal.user_id,
+            self._wire,
+            count_fault=self._metrics.websocket_errors.inc,
+            max_backlog=self._terms.max_backlog,
         )
         feed = self._hub.attach(principal.workspace_id, socket)
         subscriptions = Subscriptions(

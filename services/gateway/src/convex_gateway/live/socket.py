@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from convex_common.feed import position_frame
@@ -21,9 +22,28 @@ class Socket:
     While it is not `live` it is being brought up to date by its own task, and the feed's fan-out passes it by.
     """
 
-    __slots__ = ("_max_backlog", "client_id", "cursor", "interests", "live", "told", "told_stale", "user_id", "wire")
+    __slots__ = (
+        "_count_fault",
+        "_max_backlog",
+        "client_id",
+        "cursor",
+        "interests",
+        "live",
+        "told",
+        "told_stale",
+        "user_id",
+        "wire",
+    )
 
-    def __init__(self, client_id: str, user_id: str, wire: Wire, *, max_backlog: int = MAX_BACKLOG) -> None:
+    def __init__(
+        self,
+        client_id: str,
+        user_id: str,
+        wire: Wire,
+        *,
+        count_fault: Callable[[], None] = lambda: None,
+        max_backlog: int = MAX_BACKLOG,
+    ) -> None:
         self.client_id = client_id
         self.user_id = user_id
         self.wire = wire
@@ -32,6 +52,7 @@ class Socket:
         self.cursor = 0
         self.told = 0
         self.told_stale = False
+        self._count_fault = count_fault
         self._max_backlog = max_backlog
 
     def send(self, frame: bytes) -> bool:
@@ -76,5 +97,9 @@ class Socket:
         return self.send(text_frame(position_frame(position)))
 
     def close(self, code: CloseCode, reason: str) -> None:
-        """Begin to close it."""
+        """Begin to close it, once."""
+        if self.wire.closing:
+            return
+        if code.is_fault:
+            self._count_fault()
         self.wire.close(code, reason)
