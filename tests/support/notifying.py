@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -174,25 +175,26 @@ class NotifierProcess:
 
     def __init__(self, store: Store, port: int, **settings: Any) -> None:
         given = {**_settings(store, settings), "metrics_host": "127.0.0.1", "prometheus_port": port}
+        self._told = tempfile.TemporaryFile("w+")  # noqa: SIM115 - read at the end; an unread pipe would block it
         self._process = subprocess.Popen(
             [sys.executable, "-m", "convex_notifier.main"],
             env={"PATH": os.environ["PATH"], **{name.upper(): str(value) for name, value in given.items()}},
-            stderr=subprocess.PIPE,
-            text=True,
+            stderr=self._told,
         )
 
     def kill(self) -> None:
         """By SIGKILL."""
         self._process.kill()
-        self._process.communicate(timeout=10)
+        self._process.wait(timeout=10)
 
     def terminate(self) -> None:
         self._process.send_signal(signal.SIGTERM)
 
     def ended(self, within: float = 15.0) -> tuple[int, str]:
         """The exit code and what it wrote."""
-        _, told = self._process.communicate(timeout=within)
-        return self._process.returncode, told
+        code = self._process.wait(timeout=within)
+        self._told.seek(0)
+        return code, self._told.read()
 
     def is_alive(self) -> bool:
         return self._process.poll() is None
