@@ -46,7 +46,7 @@ BEGIN
     SELECT coalesce(array_agg(c.shard), '{}') INTO critical FROM c WHERE c.shard IS NOT NULL;
     favoured := CASE WHEN random() < 0.25 THEN '{}' ELSE critical END;
 
-    SELECT array_agg(x.shard ORDER BY x.place) INTO picked FROM (SELECT y.shard, row_number() OVER () AS place FROM (
+    SELECT array_agg(x.shard) INTO picked FROM (
         WITH RECURSIVE d AS (
             (SELECT i.shard FROM inbox i ORDER BY i.shard LIMIT 1)
             UNION ALL
@@ -55,7 +55,7 @@ BEGIN
         SELECT s.shard FROM inbox_shards s JOIN d ON d.shard = s.shard
         WHERE s.lease_until < clock_timestamp()
         ORDER BY s.shard = ANY(favoured) DESC, s.lease_until LIMIT max_shards
-        FOR UPDATE OF s SKIP LOCKED) y) x;
+        FOR UPDATE OF s SKIP LOCKED) x;
     IF picked IS NULL THEN RETURN; END IF;
 
     IF EXISTS (SELECT FROM inbox_shards s WHERE s.shard = ANY(picked) AND s.lease_token <> 0) THEN
@@ -79,21 +79,29 @@ BEGIN
     SELECT array_agg(DISTINCT i.key) INTO held FROM inbox i
     WHERE i.shard = ANY(picked) AND i.attempts > 0 AND i.due_at > clock_timestamp();
 
-    -- Each shard's head, where it has one that is due: a suspect is taken by itself if its shard comes first, else left.
-    WITH heads AS (
-        SELECT p.n AS shard, p.place, h.id, coalesce(h.id <= s.alone_until, false) AS suspect
-        FROM unnest(picked) WITH ORDINALITY p(n, place) JOIN inbox_shards s ON s.shard = p.n CROSS JOIN LATERAL (
-            SELECT i.id FROM inbox i WHERE i.shard = s.shard AND i.due_at <= clock_timestamp()
-            AND (held IS NULL OR i.key <> ALL(held)) ORDER BY i.id LIMIT 1) h),
-    foremost AS (SELECT * FROM heads ORDER BY place LIMIT 1)
-    SELECT array_agg(h.shard), (array_agg(f.id) FILTER (WHERE f.suspect))[1] INTO picked, alone
-    FROM heads h CROSS JOIN foremost f WHERE CASE WHEN f.suspect THEN h.shard = f.shard ELSE NOT h.suspect END;
+    IF EXISTS (SELECT FROM inbox_shards s WHERE s.shard = ANY(picked) AND s.alone_until IS NOT NULL) THEN
+        -- A suspect at a shard's head is taken by itself if its shard comes first, else left for another claim.
+        WITH heads AS (
+            SELECT p.n AS shard, p.place, h.id, coalesce(h.id <= s.alone_until, false) AS suspect
+            FROM unnest(picked) WITH ORDINALITY p(n, place) JOIN inbox_shards s ON s.shard = p.n CROSS JOIN LATERAL (
+                SELECT i.id FROM inbox i WHERE i.shard = s.shard AND i.due_at <= clock_timestamp()
+                AND (held IS NULL OR i.key <> ALL(held)) ORDER BY i.id LIMIT 1) h),
+        foremost AS (SELECT * FROM heads ORDER BY place LIMIT 1)
+        SELECT array_agg(h.shard), (array_agg(f.id) FILTER (WHERE f.suspect))[1] INTO picked, alone
+        FROM heads h CROSS JOIN foremost f WHERE CASE WHEN f.suspect THEN h.shard = f.shard ELSE NOT h.suspect END;
+        UPDATE inbox_shards s SET expiries = 0, alone_until = NULL -- the suspects are through
+        WHERE alone IS NULL AND s.shard = ANY(picked) AND s.alone_until IS NOT NULL;
+    ELSE
+        SELECT array_agg(s.shard) INTO picked FROM inbox_shards s
+        WHERE s.shard = ANY(picked) AND EXISTS (
+            SELECT FROM inbox i WHERE i.shard = s.shard AND i.due_at <= clock_timestamp()
+            AND (held IS NULL OR i.key <> ALL(held)));
+    END IF;
     IF picked IS NULL THEN RETURN; END IF;
 
     per_shard := CASE WHEN alone IS NULL THEN greatest(1, max_rows / cardinality(picked)) ELSE 1 END;
     UPDATE inbox_shards s SET lease_until = clock_timestamp() + lease, lease_token = new_token, lease_rows = per_shard,
-        alone_id = alone, alone_until = CASE WHEN alone IS NOT NULL THEN s.alone_until END,
-        expiries = CASE WHEN alone IS NULL AND s.alone_until IS NOT NULL THEN 0 ELSE s.expiries END
+        alone_id = alone
     WHERE s.shard = ANY(picked);
 
     IF alone IS NULL AND critical && picked THEN
@@ -101,12 +109,14 @@ BEGIN
             SELECT i.key, i.id FROM inbox i WHERE i.lane = 0 AND i.shard = ANY(picked) ORDER BY i.shard, i.id LIMIT 200) u;
     END IF;
 
+    -- s.alone_id rather than `alone`: a condition on a variable alone would have the statement planned anew each time.
     RETURN QUERY
         SELECT r.id, r.workspace_id, s.shard, r.kind, r.key, r.attempts, r.payload, r.traceparent, new_token, w.config_version
         FROM inbox_shards s CROSS JOIN LATERAL (
             SELECT i.* FROM inbox i
             WHERE i.shard = s.shard AND i.due_at <= clock_timestamp() AND (held IS NULL OR i.key <> ALL(held))
-            ORDER BY i.id LIMIT CASE WHEN urgent IS NULL THEN per_shard ELSE greatest(1, per_shard / 4) END) r
+            ORDER BY i.id LIMIT CASE WHEN s.alone_id IS NOT NULL THEN 1 WHEN urgent IS NULL THEN per_shard
+                                     ELSE greatest(1, per_shard / 4) END) r
         JOIN workspaces w ON w.id = r.workspace_id
         WHERE s.shard = ANY(picked)
         UNION
@@ -117,7 +127,7 @@ BEGIN
               AND (held IS NULL OR i.key <> ALL(held))
             ORDER BY i.id LIMIT per_shard) r
         JOIN workspaces w ON w.id = r.workspace_id
-        WHERE urgent IS NOT NULL AND s.shard = ANY(picked)
+        WHERE urgent IS NOT NULL AND s.shard = ANY(picked) AND s.alone_id IS NULL
         ORDER BY 1;
 END $$;
 
