@@ -47,14 +47,17 @@ class Alertmanager:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self._remove()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._end()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._remove()
 
     def start(self) -> None:
         """Start it, on what an earlier one left, and return when it is ready."""
@@ -108,6 +111,10 @@ class Alertmanager:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
+
+    def _remove(self) -> None:
+        self._end()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _end(self) -> None:
         if self._process:
