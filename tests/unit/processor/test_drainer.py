@@ -101,19 +101,24 @@ def test_one_drainer_at_low_load_and_more_under_backlog() -> None:
         thread.start()
     time.sleep(0.05)
     assert work.at_once == 1, "a few events are one drainer's work"
-    work.add(1000)
     work.gate.set()
     for thread in threads:
         thread.join(10)
     assert work.due == 0
-    work.gate.clear()
-    work.add(25)
+
+
+def test_under_backlog_every_drainer_works_without_a_further_hint() -> None:
+    work = Work(due=1000, gate=threading.Event())
+    assert work.gate is not None
+    pool = a_pool(work)
     first = threading.Thread(target=pool.drain)
     first.start()
     eventually(lambda: work.at_once == 1)
     work.gate.set()
+    eventually(lambda: work.due == 0 and work.at_once == 0)
     first.join(10)
-    assert work.due == 0
+    assert work.most_at_once == 2
+    pool.stop(5.0)
 
 
 def test_errors_are_survived(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace import Link, NonRecordingSpan, ProxyTracerProvider, Span, SpanContext, SpanKind, TraceFlags
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -42,6 +42,11 @@ def configure(service: str, settings: CommonSettings) -> TracerProvider | None:
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
     trace.set_tracer_provider(provider)
     return provider
+
+
+def exporting() -> bool:
+    """Whether spans are recorded at all: with the export off, opening one costs more than a hot path can spare."""
+    return not isinstance(trace.get_tracer_provider(), ProxyTracerProvider)
 
 
 def current_traceparent() -> str | None:

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from convex_common.errors import ConvexError
 from convex_gateway import openapi, problems
@@ -39,22 +40,25 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 @dataclass(frozen=True)
 class Parts:
-    """Routes beside REST, tried before it (the hot ones) or after it, and how OpenAPI describes them."""
+    """Routes beside REST, tried before it or after it; how OpenAPI describes them; the hot ones by method and path."""
 
     first: Sequence[BaseRoute] = ()
     last: Sequence[BaseRoute] = ()
     paths: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     components: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    hot: Mapping[tuple[str, str], ASGIApp] = field(default_factory=dict)
 
 
 def all_parts(gateway: Gateway) -> Parts:
     """Ingest, the live feed's socket, and the dashboard."""
     from convex_gateway.dashboard.routes import routes as dashboard
     from convex_gateway.ingest.openapi import COMPONENTS, PATHS
+    from convex_gateway.ingest.routes import hot
     from convex_gateway.ingest.routes import routes as ingest
     from convex_gateway.live.endpoint import routes as live
 
-    return Parts([*ingest(gateway), *live(gateway)], dashboard(gateway), PATHS, COMPONENTS)
+    taken = ingest(gateway)
+    return Parts([*taken, *live(gateway)], dashboard(gateway), PATHS, COMPONENTS, hot(taken))
 
 
 def create_app(gateway: Gateway, *, parts: Parts | None = None, lifespan: Lifespan | None = None) -> FastAPI:
@@ -66,7 +70,7 @@ def create_app(gateway: Gateway, *, parts: Parts | None = None, lifespan: Lifesp
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan or _no_lifespan,
-        middleware=[Middleware(Shield), Middleware(BodyLimit)],
+        middleware=[Middleware(Shield, hot=parts.hot), Middleware(BodyLimit)],
         exception_handlers={
             ConvexError: problems.on_convex_error,
             HTTPException: problems.on_http_error,

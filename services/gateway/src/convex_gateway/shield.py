@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Final
 
 from opentelemetry.trace import SpanKind, format_trace_id
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from convex_common.tracing import span_from
+from convex_common.tracing import exporting, new_traceparent, span_from
 from convex_gateway.problems import internal
 
 log = logging.getLogger(__name__)
@@ -23,10 +24,14 @@ UNTRACED: Final = frozenset({"/healthz", "/readyz"})
 
 
 class Shield:
-    """Continues the caller's `traceparent`. A failure is logged once and answered 500 with the trace's id."""
+    """Continues the caller's `traceparent`. A failure is logged once and answered 500 with the trace's id.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `hot` are applications by method and path that are answered right here: routing costs more than their work.
+    """
+
+    def __init__(self, app: ASGIApp, hot: Mapping[tuple[str, str], ASGIApp] | None = None) -> None:
         self._app = app
+        self._hot = hot or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -36,19 +41,30 @@ class Shield:
         if scope["path"] in UNTRACED:
             await self._app(scope, receive, answer)
             return
+        hot = self._hot.get((scope["method"], scope["path"]))
+        if hot is not None and not exporting():
+            await self._guarded(hot, scope, receive, answer, trace_id=None)
+            return
         with span_from(_traceparent(scope), scope["method"], kind=SpanKind.SERVER) as span:
-            try:
-                await self._app(scope, receive, answer)
-            except Exception:
-                log.exception("request failed", extra={"method": scope["method"], "path": scope["path"]})
-                if answer.started:
-                    raise
-                failure = internal(format_trace_id(span.get_span_context().trace_id))
-                await failure(scope, receive, answer)
+            trace_id = format_trace_id(span.get_span_context().trace_id)
+            await self._guarded(hot or self._app, scope, receive, answer, trace_id)
             if span.is_recording():
                 route = getattr(scope.get("route"), "path", None)
                 span.update_name(f"{scope['method']} {route}" if route else scope["method"])
                 span.set_attribute("http.response.status_code", answer.status)
+
+    async def _guarded(
+        self, app: ASGIApp, scope: Scope, receive: Receive, answer: _Answer, trace_id: str | None
+    ) -> None:
+        try:
+            await app(scope, receive, answer)
+        except Exception:
+            trace_id = trace_id or new_traceparent().split("-")[1]
+            told = {"method": scope["method"], "path": scope["path"], "trace_id": trace_id}
+            log.exception("request failed", extra=told)
+            if answer.started:
+                raise
+            await internal(trace_id)(scope, receive, answer)
 
 
 class _Answer:

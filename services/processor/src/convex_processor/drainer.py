@@ -18,6 +18,9 @@ from convex_processor.claims import Width
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LAST_PAUSE = 0.1, 2.0
+GATHER = 0.004
+"""Seconds to wait for more where a claim was small but others came meanwhile: a batch costs as much as ten events."""
+FEW, MANY = 4, 64
 
 
 @dataclass(frozen=True)
@@ -130,12 +133,24 @@ class DrainerPool:
             self.healthy.set()
             pause = FIRST_PAUSE
             self._backlog = rows >= self._full
+            if self._backlog:
+                self._assist()
             if rows == 0:
                 with self._changed:
                     if self._dirty == seen:
                         self._give(drainer)
                         return
+            elif FEW <= rows < MANY:
+                self._stopping.wait(GATHER)
         self._give(drainer)
+
+    def _assist(self) -> None:
+        """Under backlog every drainer is wanted, whether or not a hint comes."""
+        with self._changed:
+            if not self._free or self._stopping.is_set():
+                return
+            drainer = self._free.pop()
+        threading.Thread(target=self._work, args=(drainer,), name="drainer", daemon=True).start()
 
     def _give(self, drainer: Drainer) -> None:
         with self._changed:

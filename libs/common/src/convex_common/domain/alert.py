@@ -61,10 +61,8 @@ class Reason(StrEnum):
     ACKNOWLEDGED_BY_PERSON = "acknowledged_by_person"
     DUPLICATE = "duplicate"
     ACKNOWLEDGED = "acknowledged"
-    RESEND = "resend"
     CLOSED_BY_PERSON = "closed_by_person"
     NOT_ANNOUNCED = "not_announced"
-    RULE_GONE = "rule_gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

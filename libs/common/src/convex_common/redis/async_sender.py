@@ -24,6 +24,9 @@ M = TypeVar("M", bound=Mergeable)
 DEPTH: Final = 4
 """Hints that may wait in a queue: each makes a worker look for all that is due, so more would tell it nothing."""
 
+PAUSE: Final = 0.003
+"""Seconds between two hints of a contract: under load one speaks for many, and each costs its worker a message."""
+
 _OPERATION_TIMEOUT: Final = 1.0
 _MAX_LATE: Final = 4
 
@@ -61,8 +64,8 @@ class AsyncSender:
     def hint(self, contract: Contract[M], payload: M, traceparent: str | None = None) -> None:
         """Send a hint soon, and return at once; for what may get lost.
 
-        One per contract is under way at a time, what comes meanwhile is merged into the next, and none is added to a
-        queue where four wait already.
+        One per contract is under way at a time, what comes meanwhile and within 3 ms after is merged into the next, and
+        none is added to a queue where four wait already.
         """
         waiting = self._waiting.get(contract.name)
         self._waiting[contract.name] = (waiting[0].merged(payload), waiting[1]) if waiting else (payload, traceparent)
@@ -81,6 +84,7 @@ class AsyncSender:
         try:
             while waiting := self._waiting.pop(contract.name, None):
                 await self._sent(self._hint, contract, *waiting)
+                await asyncio.sleep(PAUSE)
         finally:
             del self._hinting[contract.name]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
 from convex_gateway.auth import Role
 from convex_gateway.ingest.alertmanager import AlertmanagerAlerts
@@ -45,6 +47,16 @@ def routes(gateway: Gateway) -> list[BaseRoute]:
         Route(f"{ALERTMANAGER}/-/healthy", _well, methods=["GET"]),
         Route(f"{ALERTMANAGER}/-/ready", _well, methods=["GET"]),
     ]
+
+
+def hot(taken: Sequence[BaseRoute]) -> dict[tuple[str, str], ASGIApp]:
+    """The endpoints among the routes by method and path, for whoever dispatches without routing."""
+    return {
+        (method, route.path): route.endpoint
+        for route in taken
+        if isinstance(route, Route) and isinstance(route.endpoint, Endpoint)
+        for method in route.endpoint.methods
+    }
 
 
 async def _well(_: Request) -> Response:
