@@ -1,0 +1,200 @@
+"""Two gateway processes on the same stores are one: what happens at one is seen at the other, whatever Redis does."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import httpx
+import pytest
+
+from convex_dev.stack import Stack
+from tests.support.gateways import GatewayProcess, gateway_beside, live_url
+from tests.support.installation import Workspace, workspace_of
+from tests.support.live import Watcher, watcher
+
+RATE = 20.0
+KILLS = 5
+BETWEEN_KILLS = 2.0
+AT_ONCE = 0.25
+"""Seconds, at the median: milliseconds on an idle machine, and far less than any poll."""
+
+
+@pytest.fixture
+def second(stack: Stack, tmp_path: Path) -> Iterator[GatewayProcess]:
+    with gateway_beside(stack, tmp_path) as gateway:
+        yield gateway
+
+
+def test_what_people_do_at_one_is_seen_at_the_other(workspace: Workspace, second: GatewayProcess) -> None:
+    framework_id = workspace.framework()
+    rule_id = workspace.rule(framework_id)
+    workspace.post("/api/v1/channels", {"kind": "in_app", "name": "inbox", "config": {}}, 201)
+
+    async def scenario() -> None:
+        async with (
+            watcher(live_url(workspace.stack.url), workspace.token) as here,
+            watcher(second.live_url, workspace.token) as there,
+        ):
+            await here.subscribe()
+            await there.subscribe(uuid.UUID(framework_id))
+            waits: list[float] = []
+            for number in range(5):
+                trigger = {"alert_rule_id": rule_id, "current_value": 200, "labels": {"n": str(number)}}
+                await _post(second.url, workspace, "/triggers", trigger)
+                for client in (here, there):
+                    await client.until(partial(_has, "created", number + 1))
+                alert_id = here.of("alert")[-1]["data"]["id"]
+                for action, by, seen_by, event in (
+                    ("acknowledge", second.url, here, "acknowledged"),
+                    ("resolve", workspace.stack.url, there, "resolved"),
+                ):
+                    began = time.monotonic()
+                    answer = await _post(
+                        by, workspace, f"/alerts/{alert_id}/{action}", {} if action == "resolve" else None
+                    )
+                    frames = await seen_by.until(partial(_has, event, number + 1))
+                    waits.append(time.monotonic() - began)
+                    assert frames[-1]["data"] == answer
+            assert median(waits) < AT_ONCE, waits
+            for client in (here, there):
+                fired = await client.until(lambda w: [f for f in w.of("notification") if f["data"]["cause"] == "fired"])
+                assert fired[0]["data"]["title"]
+
+    asyncio.run(scenario())
+
+
+def test_a_message_reaches_its_audience_at_both(workspace: Workspace, second: GatewayProcess) -> None:
+    shop, bank = workspace.framework("shop"), workspace.framework("bank")
+
+    async def scenario() -> None:
+        async with (
+            watcher(live_url(workspace.stack.url), workspace.token) as here,
+            watcher(second.live_url, workspace.token) as there,
+        ):
+            await here.subscribe(uuid.UUID(shop))
+            await there.subscribe(uuid.UUID(bank))
+            client_id = (await there.first("auth_success"))["client_id"]
+            for body in (
+                {"framework_id": shop, "message": "the shop"},
+                {"framework_id": bank, "message": "the bank"},
+                {"client_id": client_id, "message": {"to": "one"}},
+                {"message": ["everybody"]},
+            ):
+                await _post(workspace.stack.url, workspace, "/broadcast", body)
+            for client, messages in (
+                (here, ["the shop", ["everybody"]]),
+                (there, ["the bank", {"to": "one"}, ["everybody"]]),
+            ):
+                await client.until(lambda w: w.of("message") and w.of("message")[-1]["data"] == ["everybody"])
+                assert [frame["data"] for frame in client.of("message")] == messages
+
+    asyncio.run(scenario())
+
+
+def test_who_leaves_a_stopping_gateway_resumes_at_the_other(workspace: Workspace, second: GatewayProcess) -> None:
+    rule_id = workspace.rule(workspace.framework())
+
+    async def scenario() -> None:
+        async with AsyncExitStack() as clients:
+            leaving = [await clients.enter_async_context(watcher(second.live_url, workspace.token)) for _ in range(10)]
+            for client in leaving:
+                await client.subscribe()
+            await _post(second.url, workspace, "/triggers", {"alert_rule_id": rule_id, "current_value": 200})
+            for client in leaving:
+                await client.has([1])
+            stopping = asyncio.create_task(asyncio.to_thread(second.terminate))
+            assert {await client.closed() for client in leaving} == {1012}
+            assert await stopping == 0, second.log
+            epoch = leaving[0].of("subscribed")[0]["epoch"]
+            await _post(workspace.stack.url, workspace, "/triggers", {"alert_rule_id": rule_id, "current_value": 300})
+            async with watcher(live_url(workspace.stack.url), workspace.token) as back:
+                await back.subscribe(since=(epoch, 1))
+                await back.has([2])
+
+    asyncio.run(scenario())
+
+
+def test_every_offset_once_and_in_order_while_redis_is_killed(new_stack: Callable[..., Stack], tmp_path: Path) -> None:
+    stack = new_stack()
+    workspace = workspace_of(stack)
+    framework_id = workspace.framework()
+    rule_id = workspace.rule(framework_id)
+
+    async def scenario(second: GatewayProcess) -> int:
+        urls = (live_url(stack.url), second.live_url)
+        async with AsyncExitStack() as clients:
+            watchers = [await clients.enter_async_context(watcher(url, workspace.token)) for url in urls * 2]
+            for number, client in enumerate(watchers):
+                await client.subscribe(uuid.UUID(framework_id) if number >= len(urls) else None)
+            sending = asyncio.create_task(
+                asyncio.to_thread(_trickle, (stack.url, second.url), workspace.token, rule_id)
+            )
+            for _ in range(KILLS):
+                await asyncio.sleep(BETWEEN_KILLS)
+                await asyncio.to_thread(stack.kill, "valkey")
+            accepted = await sending
+            last = await asyncio.to_thread(_settled, workspace, accepted)
+            for client in watchers:
+                await client.until(partial(_has_come_to, last), within=15.0)
+                assert client.offsets == list(range(1, last + 1))
+            return len(accepted)
+
+    with gateway_beside(stack, tmp_path) as second:
+        sent = asyncio.run(scenario(second))
+    assert sent >= RATE * BETWEEN_KILLS * KILLS / 2  # the trickle never stood still
+    workspace.client.close()
+
+
+async def _post(url: str, workspace: Workspace, path: str, body: Any) -> Any:
+    headers = {"Authorization": f"Bearer {workspace.token}"}
+    answer = await asyncio.to_thread(httpx.post, f"{url}/api/v1{path}", json=body, headers=headers, timeout=10.0)
+    assert answer.is_success, f"{answer.status_code} {answer.text}"
+    return answer.json()
+
+
+def _has(event: str, count: int, client: Watcher) -> list[dict[str, Any]]:
+    frames = [frame for frame in client.of("alert") if frame["event"] == event]
+    return frames if len(frames) >= count else []
+
+
+def _has_come_to(offset: int, client: Watcher) -> bool:
+    return client.offsets[-1:] == [offset]
+
+
+def _trickle(urls: tuple[str, str], token: str, rule_id: str) -> set[str]:
+    """RATE triggers a second through both gateways in turn until a little after the last kill; the accepted events."""
+    accepted: set[str] = set()
+    with httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=10.0) as client:
+        began = time.monotonic()
+        for number in range(round((KILLS * BETWEEN_KILLS + 1.0) * RATE)):
+            time.sleep(max(0.0, began + number / RATE - time.monotonic()))
+            body = {"alert_rule_id": rule_id, "current_value": 200 + number, "labels": {"n": str(number % 40)}}
+            answer = client.post(f"{urls[number % 2]}/api/v1/triggers", json=body)
+            assert answer.status_code == 202, answer.text
+            accepted.update(answer.json()["event_ids"])
+    return accepted
+
+
+def _settled(workspace: Workspace, accepted: set[str]) -> int:
+    """The feed's last offset once every accepted event is on the log and nothing more comes."""
+    deadline = time.monotonic() + 20.0
+    while True:
+        before = _log(workspace)
+        time.sleep(0.5)
+        offset, events = _log(workspace)
+        if accepted <= events and offset == before[0]:
+            return offset
+        assert time.monotonic() < deadline, f"{len(accepted - events)} accepted events are not on the log"
+
+
+def _log(workspace: Workspace) -> tuple[int, set[str]]:
+    rows = workspace.rows('SELECT "offset", event_ids FROM alert_log WHERE "offset" IS NOT NULL')
+    return max((row["offset"] for row in rows), default=0), {str(one) for row in rows for one in row["event_ids"]}
