@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 
 import psycopg
 import sqlalchemy.exc
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from convex_common.errors import StoreUnavailable
 from convex_common.postgres.database import Limits, unavailable
+from convex_common.postgres.idle import hung_up
 from convex_common.postgres.urls import sqlalchemy_url
 
 
@@ -29,6 +31,7 @@ class AsyncDatabase:
             pool_recycle=1800,
             connect_args=limits.parameters(application),
         )
+        event.listen(self.engine.sync_engine, "checkout", _check)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -60,3 +63,10 @@ class AsyncDatabase:
         except StoreUnavailable:
             return False
         return True
+
+
+def _check(adapted: DBAPIConnection, *_: object) -> None:
+    """Before the pool lends it; it makes a new one instead, so that a restart is nobody's 503 afterwards."""
+    connection = adapted.driver_connection
+    if connection.closed or hung_up(connection.fileno()):
+        raise sqlalchemy.exc.DisconnectionError("the server hung up while the connection was idle")

@@ -12,6 +12,7 @@ import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from convex_common.errors import StoreUnavailable
+from convex_common.postgres.idle import hung_up
 from convex_common.postgres.urls import plain
 
 RETRY_AFTER = 2.0
@@ -88,7 +89,7 @@ class Database:
         Raises StoreUnavailable where there is no server; other errors of the statements pass through.
         """
         try:
-            with self._pool.connection() as connection:
+            with self._lent() as connection:
                 if workspace_id is not None:
                     connection.execute("SELECT set_config('app.workspace_id', %s, true)", (str(workspace_id),))
                 yield connection
@@ -97,6 +98,23 @@ class Database:
         except psycopg.OperationalError as error:
             self._pool.check()
             raise unavailable(error) from error
+
+    @contextmanager
+    def _lent(self) -> Iterator[Connection]:
+        """A connection that the server has not hung up on meanwhile, so that its restart is nobody's failure later.
+
+        The pool's own `check` would do, if it did not wait a second after each connection that it throws away.
+        """
+        connection = self._pool.getconn()
+        while connection.closed or hung_up(connection.fileno()):
+            connection.close()
+            self._pool.putconn(connection)
+            connection = self._pool.getconn()
+        try:
+            with connection:
+                yield connection
+        finally:
+            self._pool.putconn(connection)
 
     def reachable(self) -> bool:
         """Whether a statement can be run now."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import select
 import uuid
 from collections.abc import Sequence
 from typing import Any, Final, Self
@@ -14,6 +13,7 @@ from psycopg import errors
 
 from convex_common.errors import StoreUnavailable
 from convex_common.postgres.database import RETRY_AFTER, Limits, unavailable
+from convex_common.postgres.idle import hung_up
 from convex_common.postgres.urls import plain
 from convex_gateway.ingest import arrays
 
@@ -59,11 +59,7 @@ class InboxConnection:
     @property
     def usable(self) -> bool:
         """False once the server has hung up on an idle connection, as it does at a restart: nothing is lost by that."""
-        if self._connection.closed:
-            return False
-        poll = select.poll()
-        poll.register(self._connection.fileno(), select.POLLIN)
-        return not poll.poll(0)
+        return not self._connection.closed and not hung_up(self._connection.fileno())
 
     @property
     def answers(self) -> bool:
