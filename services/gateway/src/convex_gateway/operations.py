@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from fastapi import Depends
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
@@ -17,9 +18,10 @@ from starlette.responses import Response
 
 from convex_common.logging import bound
 from convex_common.postgres.workspaces import raise_version
+from convex_gateway import non_finite
 from convex_gateway.auth import Principal, Role
 from convex_gateway.context import Gateway
-from convex_gateway.problems import MEDIA_TYPE, Malformed, UnsupportedMediaType
+from convex_gateway.problems import MEDIA_TYPE, Malformed, NotFinite, UnsupportedMediaType
 
 PREFIX: Final = "/api/v1"
 ROLE: Final = "x-required-role"
@@ -78,7 +80,7 @@ class JsonRequest(Request):
     """Reads bodies as JSON and nothing else: no NaN, no Infinity, no number beyond a float, no broken text."""
 
     async def json(self) -> Any:
-        """The body's value; Malformed names the byte where it stops being JSON."""
+        """The body's value; Malformed names the byte where it stops being JSON, NotFinite the field of a NaN."""
         body = await self.body()
         try:
             return msgspec.json.decode(body)
@@ -87,6 +89,8 @@ class JsonRequest(Request):
         except RecursionError:
             raise Malformed("it is nested too deeply") from None
         except msgspec.DecodeError as error:
+            if (field := non_finite.field_of(body)) is not None:
+                raise NotFinite(field, non_finite.MESSAGE) from None
             raise Malformed(_position(str(error), len(body))) from None
 
 
@@ -194,8 +198,14 @@ def _errors_of(route: APIRoute) -> set[int]:
     errors = {401, 403, 500, 503}
     if route.param_convertors:
         errors.add(404)
-    if route.dependant.query_params or route.dependant.header_params:
+    if _takes_parameters(route.dependant):
         errors.add(422)
     if route.body_field is not None:
         errors |= {400, 413, 415, 422}
     return errors
+
+
+def _takes_parameters(dependant: Dependant) -> bool:
+    """Whether it or what it depends on, such as a page, reads the query or headers."""
+    own = bool(dependant.query_params or dependant.header_params)
+    return own or any(_takes_parameters(deeper) for deeper in dependant.dependencies)

@@ -46,6 +46,14 @@ class Malformed(HTTPException):
         super().__init__(400, f"The body is no valid JSON: {message}.")
 
 
+class NotFinite(HTTPException):
+    """A value of the body is NaN, infinite or beyond a float; FastAPI passes nothing else on from reading a body."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(422, message)
+        self.field = field
+
+
 class BodyTooLarge(HTTPException):
     """The body is beyond its limit."""
 
@@ -141,6 +149,8 @@ async def on_convex_error(_: Request | None, error: Exception) -> Response:
 async def on_http_error(_: Request | None, error: Exception) -> Response:
     """Handler of what the framework refuses: 404, 405, 413, 415, malformed JSON."""
     assert isinstance(error, HTTPException)
+    if isinstance(error, NotFinite):
+        return of_error(Invalid(error.field, error.detail))
     phrase = HTTPStatus(error.status_code).phrase
     detail = error.detail if error.detail and error.detail != phrase else _DETAILS.get(error.status_code, phrase)
     return problem(error.status_code, phrase.lower().replace(" ", "-"), phrase, detail, headers=error.headers)

@@ -76,9 +76,9 @@ def test_the_wrong_field_is_named_alone_and_in_a_list(changed: dict[str, Any], f
         pytest.param(b"{", id="cut off"),
         pytest.param(b'[{"alert_rule_id":', id="cut off in a list"),
         pytest.param(b"[]x", id="more behind"),
-        pytest.param(b'{"alert_rule_id":"%s","current_value":NaN}' % RULE.encode(), id="NaN"),
-        pytest.param(b'{"alert_rule_id":"%s","current_value":Infinity}' % RULE.encode(), id="Infinity"),
-        pytest.param(b'{"alert_rule_id":"%s","current_value":-Infinity}' % RULE.encode(), id="-Infinity"),
+        pytest.param(b'{"current_value":NaN', id="NaN and cut off"),
+        pytest.param(b'{"context":{"a":NaN,"b":' + b"[" * 100_000, id="NaN and nested without end"),
+        pytest.param(b'{"labels":{"NaN":"Infinity"},}', id="NaN in texts alone"),
         pytest.param(b'{"labels":{"a":"\xff\xfe"}}', id="no UTF-8"),
         pytest.param(b'{"labels":{"a":"\\ud800"}}', id="half a surrogate pair"),
         pytest.param(b'{"context":{"a":' + b"[" * 100_000, id="nested without end"),
@@ -88,6 +88,16 @@ def test_the_wrong_field_is_named_alone_and_in_a_list(changed: dict[str, Any], f
 def test_what_is_no_json_is_malformed(text: bytes) -> None:
     with pytest.raises(Malformed):
         triggers.DECODER.decode(text)
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity"])
+def test_what_is_no_finite_number_is_named(number: bytes) -> None:
+    one = b'{"alert_rule_id":"%s","current_value":%s}' % (RULE.encode(), number)
+    deep = b'{"alert_rule_id":"%s","current_value":1,"context":{"a":[0,{"b":%s}]}}' % (RULE.encode(), number)
+    for text, field in ((one, "current_value"), (b"[%s,%s]" % (deep, one), "[0].context.a[1].b")):
+        with pytest.raises(Invalid, match="must be a finite number") as refused:
+            triggers.DECODER.decode(text)
+        assert refused.value.field == field
 
 
 def test_a_number_beyond_a_float_is_invalid() -> None:

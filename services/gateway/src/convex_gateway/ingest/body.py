@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from convex_common.errors import Invalid
+from convex_gateway import non_finite
 from convex_gateway.problems import Malformed
 
 MAX_AHEAD: Final = dt.timedelta(minutes=5)
@@ -56,7 +57,7 @@ class ItemsDecoder(Generic[T]):
         )
 
     def decode(self, body: bytes) -> Items[T]:
-        """The items. Malformed where the body is no JSON; Invalid naming the first wrong field."""
+        """The items. Malformed where the body is no JSON; Invalid naming the first field that is wrong, or NaN."""
         listed = body.lstrip(b" \t\r\n")[:1] == b"["
         try:
             items = Items(self._many.decode(body) if listed else [self._one.decode(body)], listed)
@@ -67,6 +68,8 @@ class ItemsDecoder(Generic[T]):
         except RecursionError:
             raise Malformed("it is nested too deeply") from None
         except msgspec.DecodeError as error:
+            if (field := non_finite.field_of(body)) is not None:
+                raise Invalid(field, non_finite.MESSAGE) from None
             raise Malformed(_position(str(error), len(body))) from None
         if _ESCAPED_NUL in body:
             _refuse_nul(items)
