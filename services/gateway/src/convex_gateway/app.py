@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
@@ -13,7 +14,9 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp
 
 from convex_common.errors import ConvexError
@@ -73,7 +76,7 @@ def create_app(gateway: Gateway, *, parts: Parts | None = None, lifespan: Lifesp
         middleware=[Middleware(Shield, hot=parts.hot), Middleware(BodyLimit)],
         exception_handlers={
             ConvexError: problems.on_convex_error,
-            HTTPException: problems.on_http_error,
+            HTTPException: _on_http_error,
             RequestValidationError: problems.on_invalid_request,
         },
     )
@@ -87,6 +90,20 @@ def create_app(gateway: Gateway, *, parts: Parts | None = None, lifespan: Lifesp
 
     app.openapi = described  # type: ignore[method-assign]  # FastAPI's own way to describe an app otherwise
     return app
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    """As everywhere; a 405 lists the methods of all operations at its address, of which routing saw the first alone."""
+    answer = await problems.on_http_error(request, error)
+    if answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["Allow"] = ", ".join(sorted(_methods_at(request)))
+    return answer
+
+
+def _methods_at(request: Request) -> set[str]:
+    routes: Sequence[BaseRoute] = request.app.router.routes
+    found = (route for route in routes if isinstance(route, Route) and route.matches(request.scope)[0] is Match.PARTIAL)
+    return {method for route in found for method in route.methods or ()}
 
 
 @asynccontextmanager

@@ -35,6 +35,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "window": {"window_seconds": 86_400, "aggregation": "max"},
     "longest times": {"for_seconds": 86_400, "suppression_seconds": 604_800},
     "no suppression": {"suppression_seconds": 0},
+    "a whole number as some languages write it": {"for_seconds": 60.0},
     "performance": {"alert_type": "performance"},
     "milestone": {"alert_type": "milestone"},
     "disabled": {"enabled": False},

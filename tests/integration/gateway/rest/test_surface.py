@@ -88,6 +88,9 @@ def test_every_operation_describes_its_errors_as_problems(api: Api) -> None:
             responses = operation["responses"]
             assert {"401", "403", "500", "503"} <= responses.keys(), (method, path)
             assert ("requestBody" in operation) is ({"400", "413", "415"} <= responses.keys()), (method, path)
+            places = {parameter["in"] for parameter in operation.get("parameters", ())}
+            takes_fields = "requestBody" in operation or not places <= {"path"}
+            assert "422" in responses or not takes_fields, (method, path)
             for status, response in responses.items():
                 assert response["description"]
                 if int(status) >= 400:
@@ -98,6 +101,14 @@ def test_every_operation_describes_its_errors_as_problems(api: Api) -> None:
             assert operation["security"] == [{"bearer": []}]
     assert len(identifiers) == len(set(identifiers))
     assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+def test_what_cannot_be_had_yet_is_not_described(api: Api) -> None:
+    schemas = api.get("/openapi.json").json()["components"]["schemas"]
+    for draft in ("RuleDraft", "RulePatch"):
+        assert schemas[draft]["properties"]["alert_type"]["enum"] == ["milestone", "performance", "threshold"]
+    for draft in ("ChannelDraft", "ChannelPatch"):
+        assert schemas[draft]["properties"]["kind"]["enum"] == ["in_app", "webhook"]
 
 
 def test_the_lower_of_the_tokens_and_the_members_role_counts(api: Api, store: Store) -> None:
@@ -145,7 +156,12 @@ def test_what_is_not_there_is_a_problem_too(api: Api) -> None:
         body = answer.json()
         assert body.keys() == {"type", "title", "status", "detail", "errors"}
         assert body["status"] == status
-        assert status != 405 or answer.headers["allow"]
+
+
+def test_a_refused_method_is_told_all_that_the_address_takes(api: Api) -> None:
+    for path, methods in (("/frameworks", "GET, POST"), (f"/rules/{ID}", "DELETE, GET, PATCH"), ("/me", "GET")):
+        answer = api.call("OPTIONS", path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, methods)
 
 
 def test_other_media_types_are_refused(api: Api) -> None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    create_model,
+)
 
 from convex_gateway.problems import NO_NUL
 
@@ -16,7 +25,14 @@ Labels = Annotated[dict[LabelName, LabelValue], Field(max_length=64)]
 UserId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=NO_NUL)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Switch = StrictBool
-Whole = StrictInt
+
+
+def _without_fraction(value: object) -> object:
+    """60.0 is a whole number in JSON, and many languages write it so."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[StrictInt, BeforeValidator(_without_fraction)]
 
 
 class Body(BaseModel):

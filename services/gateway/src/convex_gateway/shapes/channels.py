@@ -17,6 +17,7 @@ from pydantic import (
     StringConstraints,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -115,10 +116,14 @@ def _told(error: Exception) -> str:
     return message.decode(errors="replace") if isinstance(message, bytes) else str(message)
 
 
+AvailableKind = Annotated[ChannelKind, WithJsonSchema({"type": "string", "enum": sorted(CONFIGS)})]
+"""A kind of channel, of which only some can be had yet."""
+
+
 class ChannelDraft(Body):
     """A channel to be made."""
 
-    kind: ChannelKind = Field(description="webhook or in_app; email, slack and apprise are not available yet")
+    kind: AvailableKind = Field(description="webhook or in_app; email, slack and apprise are not available yet")
     name: Name
     config: WebhookConfig | InAppConfig = Field(description="By kind: webhook `{url, secret?}`, in_app `{user_ids?}`")
     min_severity: Severity = Severity.INFO
@@ -143,7 +148,7 @@ class ChannelDraft(Body):
 class ChannelPatch(Body):
     """What to change; what is left out stays, within `config` too. A channel's kind stays."""
 
-    kind: ChannelKind
+    kind: AvailableKind
     name: Name
     config: Annotated[dict[str, Any], Field(description="Some fields of what the channel's kind has")]
     min_severity: Severity

@@ -6,7 +6,7 @@ import datetime as dt
 import uuid
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from convex_common.domain.rule import EVALUATED, Aggregation, AlertType, Condition
 from convex_common.domain.severity import Severity
@@ -18,12 +18,16 @@ DAY = 86_400
 WEEK = 604_800
 
 
+AvailableType = Annotated[AlertType, WithJsonSchema({"type": "string", "enum": sorted(EVALUATED)})]
+"""A type of alert, of which only those that are decided here can be had."""
+
+
 class RuleDraft(Body):
     """A rule to be made."""
 
     framework_id: uuid.UUID
     name: Name
-    alert_type: AlertType = Field(
+    alert_type: AvailableType = Field(
         default=AlertType.THRESHOLD, description="anomaly, absence and forecast are not available yet"
     )
     metric: Name
