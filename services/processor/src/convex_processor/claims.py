@@ -12,7 +12,7 @@ from convex_common.domain.fingerprint import SHARDS
 from convex_common.postgres.database import Connection
 
 CLAIM = """SELECT id, workspace_id, shard, kind, key, attempts, payload, traceparent, token, config_version
-FROM claim_events(%s, %s, make_interval(secs => %s))"""
+FROM claim_events(%s, %s, make_interval(secs => %s), backlog => %s)"""
 RELEASE = "SELECT expect(release_shards(%s, %b::smallint[]), %s, 'CX001')"
 RELEASE_QUIETLY = "SELECT release_shards(%s, %b::smallint[])"
 
@@ -54,19 +54,24 @@ class Width:
 
     def __init__(self, max_rows: int) -> None:
         self.shards = SHARDS
+        self.backlog = True
         self._max_rows = max_rows
 
     def learn(self, rows: int) -> None:
         """Adapt to the number of rows that the last claim returned."""
+        self.backlog = rows > 0.1 * self._max_rows
         if rows > 0.7 * self._max_rows:
             self.shards = max(2, self.shards // 2)
         elif rows < 0.3 * self._max_rows:
             self.shards = min(SHARDS, self.shards * 2)
 
 
-def claim(connection: Connection, max_shards: int, max_rows: int, lease_seconds: float) -> Claim | None:
-    """Lease shards with due rows; None where there are none."""
-    rows = connection.execute(CLAIM, (Int4(max_shards), Int4(max_rows), lease_seconds), binary=True).fetchall()
+def claim(
+    connection: Connection, max_shards: int, max_rows: int, lease_seconds: float, *, backlog: bool = True
+) -> Claim | None:
+    """Lease shards with due rows; None where there are none. Critical events go first where there is a `backlog`."""
+    parameters = (Int4(max_shards), Int4(max_rows), lease_seconds, backlog)
+    rows = connection.execute(CLAIM, parameters, binary=True).fetchall()
     if not rows:
         return None
     events = tuple(

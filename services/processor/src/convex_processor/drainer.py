@@ -55,8 +55,15 @@ class Drainer:
         """
         try:
             connection, batches = self._ready()
-            claim = claims.claim(connection, self._width.shards, self._limits.max_rows, self._limits.lease_seconds)
+            claim = claims.claim(
+                connection,
+                self._width.shards,
+                self._limits.max_rows,
+                self._limits.lease_seconds,
+                backlog=self._width.backlog,
+            )
             if claim is None:
+                self._width.learn(0)
                 return 0
             self._width.learn(len(claim.events))
             self._lost = (claim.token, claim.shards)

@@ -23,7 +23,7 @@ class PartitionedTable:
 
 
 TABLES = (
-    PartitionedTable("inbox", by="id", days=7, ahead=2),
+    PartitionedTable("inbox", by="id", days=7, ahead=1),
     PartitionedTable("alert_log", by="id", days=7, ahead=3),
     PartitionedTable("attempts", by="id", days=7, ahead=3),
     PartitionedTable("observations", by="at", days=1, ahead=7),

@@ -28,7 +28,8 @@ END $$;
 -- A lease that ran out counts. With the third in a row the rows that it was given for come under suspicion: each of them
 -- is claimed alone, no other row of any shard beside it, until all of them are through. Only such a lone expiry raises
 -- the row's attempts, until it is quarantined.
-CREATE FUNCTION claim_events(max_shards integer, max_rows integer, lease interval, max_attempts integer DEFAULT 3)
+CREATE FUNCTION claim_events(max_shards integer, max_rows integer, lease interval, max_attempts integer DEFAULT 3,
+                             backlog boolean DEFAULT true)
 RETURNS TABLE (id uuid, workspace_id uuid, shard smallint, kind text, key bytea, attempts smallint, payload bytea,
                traceparent text, token bigint, config_version bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
@@ -38,12 +39,15 @@ DECLARE
     urgent_until uuid; alone uuid; per_shard integer; new_token bigint := 1 + floor(random() * 9e18)::bigint;
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true); -- a lease lost with the server is only claimed again
-    WITH RECURSIVE c AS (
-        (SELECT i.shard FROM inbox i WHERE i.lane = 0 ORDER BY i.shard LIMIT 1)
-        UNION ALL
-        SELECT (SELECT i.shard FROM inbox i WHERE i.lane = 0 AND i.shard > c.shard ORDER BY i.shard LIMIT 1)
-        FROM c WHERE c.shard IS NOT NULL)
-    SELECT coalesce(array_agg(c.shard), '{}') INTO critical FROM c WHERE c.shard IS NOT NULL;
+    critical := '{}';
+    IF backlog THEN -- where everything fits into one claim, nothing needs to go first
+        WITH RECURSIVE c AS (
+            (SELECT i.shard FROM inbox i WHERE i.lane = 0 ORDER BY i.shard LIMIT 1)
+            UNION ALL
+            SELECT (SELECT i.shard FROM inbox i WHERE i.lane = 0 AND i.shard > c.shard ORDER BY i.shard LIMIT 1)
+            FROM c WHERE c.shard IS NOT NULL)
+        SELECT coalesce(array_agg(c.shard), '{}') INTO critical FROM c WHERE c.shard IS NOT NULL;
+    END IF;
     favoured := CASE WHEN random() < 0.25 THEN '{}' ELSE critical END;
 
     SELECT array_agg(x.shard) INTO picked FROM (
@@ -69,12 +73,12 @@ BEGIN
                 (SELECT b.id FROM (SELECT i.id FROM inbox i WHERE i.shard = s.shard AND i.lane = 0
                                    ORDER BY i.id LIMIT 200) b ORDER BY b.id DESC LIMIT 1)) END
         WHERE s.shard = ANY(picked) AND s.lease_token <> 0;
+        WITH gone AS (
+            DELETE FROM inbox i WHERE i.shard = ANY(picked) AND i.attempts > 0 AND i.attempts >= max_attempts RETURNING i.*)
+        INSERT INTO quarantine (workspace_id, id, queue, kind, shard, lane, key, payload, attempts, last_error, traceparent)
+        SELECT g.workspace_id, g.id, 'alert', g.kind, g.shard, g.lane, g.key, g.payload, g.attempts,
+               coalesce(g.last_error, 'unknown'), g.traceparent FROM gone g;
     END IF;
-    WITH gone AS (
-        DELETE FROM inbox i WHERE i.shard = ANY(picked) AND i.attempts > 0 AND i.attempts >= max_attempts RETURNING i.*)
-    INSERT INTO quarantine (workspace_id, id, queue, kind, shard, lane, key, payload, attempts, last_error, traceparent)
-    SELECT g.workspace_id, g.id, 'alert', g.kind, g.shard, g.lane, g.key, g.payload, g.attempts,
-           coalesce(g.last_error, 'unknown'), g.traceparent FROM gone g;
 
     SELECT array_agg(DISTINCT i.key) INTO held FROM inbox i
     WHERE i.shard = ANY(picked) AND i.attempts > 0 AND i.due_at > clock_timestamp();
@@ -110,13 +114,24 @@ BEGIN
     END IF;
 
     -- s.alone_id rather than `alone`: a condition on a variable alone would have the statement planned anew each time.
+    IF urgent IS NULL THEN
+        RETURN QUERY
+            SELECT r.id, r.workspace_id, s.shard, r.kind, r.key, r.attempts, r.payload, r.traceparent, new_token,
+                   w.config_version
+            FROM inbox_shards s CROSS JOIN LATERAL (
+                SELECT i.* FROM inbox i
+                WHERE i.shard = s.shard AND i.due_at <= clock_timestamp() AND (held IS NULL OR i.key <> ALL(held))
+                ORDER BY i.id LIMIT CASE WHEN s.alone_id IS NOT NULL THEN 1 ELSE per_shard END) r
+            JOIN workspaces w ON w.id = r.workspace_id
+            WHERE s.shard = ANY(picked) ORDER BY r.id;
+        RETURN;
+    END IF;
     RETURN QUERY
         SELECT r.id, r.workspace_id, s.shard, r.kind, r.key, r.attempts, r.payload, r.traceparent, new_token, w.config_version
         FROM inbox_shards s CROSS JOIN LATERAL (
             SELECT i.* FROM inbox i
             WHERE i.shard = s.shard AND i.due_at <= clock_timestamp() AND (held IS NULL OR i.key <> ALL(held))
-            ORDER BY i.id LIMIT CASE WHEN s.alone_id IS NOT NULL THEN 1 WHEN urgent IS NULL THEN per_shard
-                                     ELSE greatest(1, per_shard / 4) END) r
+            ORDER BY i.id LIMIT greatest(1, per_shard / 4)) r
         JOIN workspaces w ON w.id = r.workspace_id
         WHERE s.shard = ANY(picked)
         UNION
@@ -127,7 +142,7 @@ BEGIN
               AND (held IS NULL OR i.key <> ALL(held))
             ORDER BY i.id LIMIT per_shard) r
         JOIN workspaces w ON w.id = r.workspace_id
-        WHERE urgent IS NOT NULL AND s.shard = ANY(picked) AND s.alone_id IS NULL
+        WHERE s.shard = ANY(picked)
         ORDER BY 1;
 END $$;
 
@@ -237,7 +252,7 @@ $$;
 DO $$
 DECLARE f text;
 BEGIN
-    FOREACH f IN ARRAY ARRAY['claim_events(integer, integer, interval, integer)', 'release_shards(bigint, smallint[])',
+    FOREACH f IN ARRAY ARRAY['claim_events(integer, integer, interval, integer, boolean)', 'release_shards(bigint, smallint[])',
         'fire_timers(integer)', 'claim_deliveries(integer, integer, interval, integer)', 'feed_positions(uuid[])',
         'queue_counts(uuid)', 'workspace_ids()']
     LOOP
