@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from convex_common.domain.alert import Alert, Event, Reason
 from convex_common.domain.channel import Channel
@@ -72,3 +72,11 @@ class Changes:
     entries: tuple[Entry, ...] = ()
     notices: tuple[Notice, ...] = ()
     timers: tuple[Timer, ...] = ()
+
+    def within(self, traceparent: str) -> Self:
+        """The same as part of a trace: what names none of its own belongs to this one."""
+        return replace(
+            self,
+            entries=tuple(replace(entry, traceparent=entry.traceparent or traceparent) for entry in self.entries),
+            notices=tuple(replace(notice, traceparent=notice.traceparent or traceparent) for notice in self.notices),
+        )

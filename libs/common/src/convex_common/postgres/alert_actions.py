@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import uuid
 from collections.abc import Callable
 
@@ -12,10 +13,14 @@ from convex_common.domain.change import Changes
 from convex_common.domain.transitions import acknowledge, resolve
 from convex_common.errors import NotFound, PreconditionFailed
 from convex_common.ids import Ids
+from convex_common.logging import bound
 from convex_common.ports import FeedPublisher, HintSender
 from convex_common.postgres.alert_store import lock_one, save
 from convex_common.postgres.configuration import load_channels
 from convex_common.postgres.database import Connection, Database
+from convex_common.tracing import new_traceparent
+
+log = logging.getLogger(__name__)
 
 
 class AlertActions:
@@ -60,6 +65,7 @@ class AlertActions:
         now: dt.datetime,
         decide: Callable[[Alert, Connection], Changes],
     ) -> bytes:
+        traceparent = new_traceparent()
         with self._database.transaction(workspace_id) as connection:
             alert = lock_one(connection, workspace_id, alert_id)
             if alert is None:
@@ -68,11 +74,14 @@ class AlertActions:
                 raise PreconditionFailed(
                     f"the alert is of version {alert.version} by now, not {if_match}", cure="load it and decide again"
                 )
-            changes = decide(alert, connection)
+            changes = decide(alert, connection).within(traceparent)
             written = save(connection, workspace_id, changes, self._ids, now)
             events = written.live_events()
         self._publisher.publish(events)
         for start in range(0, len(written.delivery_ids), MAX_DELIVERIES):
             chunk = written.delivery_ids[start : start + MAX_DELIVERIES]
-            self._sender.send(DELIVERIES_DUE, DeliveryIds(tuple(map(str, chunk))))
+            self._sender.send(DELIVERIES_DUE, DeliveryIds(tuple(map(str, chunk))), traceparent)
+        for entry in changes.entries:
+            with bound(workspace_id=workspace_id, alert_id=alert_id):
+                log.info("alert %s", entry.event.value, extra={"user_id": entry.actor})
         return as_wire(changes.updated[0])
