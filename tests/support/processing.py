@@ -167,7 +167,9 @@ class Bench:
             metrics = Metrics(CollectorRegistry())
             return BatchProcessor(connection, handler, self.outbox, self.outbox, metrics, traced=False)
 
-        return Drainer(lambda: connect(self.store.url, "test-processor"), batches, limits or ClaimLimits())
+        return Drainer(
+            lambda: connect(self.store.url, "test-processor", repeats=True), batches, limits or ClaimLimits()
+        )
 
     def drain(self) -> None:
         """Process until nothing is due."""

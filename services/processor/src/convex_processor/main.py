@@ -59,7 +59,9 @@ def run(settings: ProcessorSettings) -> int:
 
     def drainer() -> Drainer:
         claim_limits = ClaimLimits(settings.processor_batch, settings.processor_lease_seconds)
-        return Drainer(lambda: connect(settings.database_url, "convex-processor", limits), batches, claim_limits)
+        return Drainer(
+            lambda: connect(settings.database_url, "convex-processor", limits, repeats=True), batches, claim_limits
+        )
 
     pool = DrainerPool(drainer, settings.processor_drainers, full=settings.processor_batch // 2)
     poller = Poller(database, pool.drain)

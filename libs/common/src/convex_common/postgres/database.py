@@ -44,10 +44,16 @@ class Limits:
         }
 
 
-def connect(url: str, application: str, limits: Limits | None = None, *, autocommit: bool = True) -> Connection:
-    """One connection of its own, for a thread that keeps it."""
+def connect(url: str, application: str, limits: Limits | None = None, *, repeats: bool = False) -> Connection:
+    """One connection of its own, for a thread that keeps it; in autocommit.
+
+    `repeats` is for few statements run many times: they keep one plan each, instead of being planned for their values.
+    """
+    parameters = (limits or Limits()).parameters(application)
+    if repeats:
+        parameters["options"] += " -c plan_cache_mode=force_generic_plan"
     try:
-        return psycopg.connect(plain(url), autocommit=autocommit, **(limits or Limits()).parameters(application))
+        return psycopg.connect(plain(url), autocommit=True, **parameters)
     except psycopg.OperationalError as error:
         raise unavailable(error) from error
 
