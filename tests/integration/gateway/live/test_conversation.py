@@ -9,6 +9,7 @@ import uuid
 from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -90,6 +91,36 @@ def test_origins(store: Store, valkey: Valkey, queue_prefix: str) -> None:
                 assert refused.value.response.status_code == 403
 
     asyncio.run(scenario())
+
+
+def test_plain_http_is_told_what_to_do(store: Store, valkey: Valkey, queue_prefix: str) -> None:
+    async def scenario() -> None:
+        async with live_gateway(store.url, valkey.url, queue_prefix) as gateway, httpx.AsyncClient() as client:
+            answer = await client.get(gateway.url.replace("ws://", "http://"))
+        assert (answer.status_code, answer.headers["upgrade"]) == (426, "websocket")
+        assert answer.headers["content-type"] == "application/problem+json"
+
+    asyncio.run(scenario())
+
+
+def test_faults_are_logged_with_who_it_was(
+    store: Store, valkey: Valkey, queue_prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="convex_gateway.live.session")
+
+    async def scenario() -> None:
+        async with (
+            live_gateway(store.url, valkey.url, queue_prefix) as gateway,
+            watcher(gateway.url, token(store.workspace_id)) as client,
+        ):
+            await client.connection.send(b"binary")
+            assert await client.closed() == 1003
+            assert gateway.metrics.websocket_errors._value.get() == 1
+
+    asyncio.run(scenario())
+    (record,) = caplog.records
+    told = {"code": 1003, "user_id": "owner", "workspace_id": str(store.workspace_id)}
+    assert vars(record).items() >= told.items()
 
 
 def test_silence_before_auth(store: Store, valkey: Valkey, queue_prefix: str) -> None:

@@ -45,7 +45,7 @@ def test_origins(origin: str | None, host: str, allowed: list[str], *, answer: b
         pytest.param({}, ["bearer.t"], "", Credentials("t", None, None), id="nothing to echo"),
         pytest.param({}, ["convex.v1"], "", Credentials(None, None, "convex.v1"), id="by frame later"),
         pytest.param({"authorization": "Bearer h"}, ["bearer.s"], "", Credentials("h", None, None), id="header first"),
-        pytest.param({}, [], "x=1&theme=dark", Credentials(None, None, None), id="harmless query"),
+        pytest.param({}, [], "x=1&theme=dark&v=1.2.3", Credentials(None, None, None), id="harmless query"),
     ],
 )
 def test_credentials(headers: dict[str, str], subprotocols: list[str], query: str, found: Credentials) -> None:
@@ -58,6 +58,8 @@ def test_credentials(headers: dict[str, str], subprotocols: list[str], query: st
         pytest.param({"authorization": "Bearer t"}, [], "token=t", id="in the query, too"),
         pytest.param({}, [], "Access_Token=t", id="by another name"),
         pytest.param({}, [], "token=", id="empty in the query"),
+        pytest.param({}, [], "t=eyJhbGciOi.eyJzdWIi.x-_Y", id="by any name"),
+        pytest.param({}, [], "t=cvx_abc", id="an API key by any name"),
         pytest.param({"authorization": "Basic dTpw"}, [], "", id="another scheme"),
         pytest.param({"authorization": "Bearer"}, [], "", id="header without a token"),
         pytest.param({}, ["convex.v1", "bearer."], "", id="subprotocol without a token"),

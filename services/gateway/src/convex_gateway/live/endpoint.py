@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from convex_gateway.live.admission import Admission
@@ -13,6 +15,7 @@ from convex_gateway.live.closing import CloseCode
 from convex_gateway.live.handshake import Credentials, credentials, origin_allowed
 from convex_gateway.live.session import Closed, Session, Terms
 from convex_gateway.live.wire import EXTENSION, Wire
+from convex_gateway.problems import problem
 
 if TYPE_CHECKING:
     from convex_gateway.context import Gateway
@@ -20,7 +23,15 @@ if TYPE_CHECKING:
 
 def routes(gateway: Gateway, terms: Terms | None = None) -> list[BaseRoute]:
     """The WebSocket's route. Needs uvicorn with `ws=LiveProtocol` (`server.options`)."""
-    return [WebSocketRoute("/ws", Endpoint(gateway, terms).serve, name="live")]
+    return [
+        WebSocketRoute("/ws", Endpoint(gateway, terms).serve, name="live"),
+        Route("/ws", _upgrade_required, methods=["GET"], include_in_schema=False),
+    ]
+
+
+async def _upgrade_required(_: Request) -> Response:
+    detail = "this address speaks WebSocket: connect to it by ws:// or wss://"
+    return problem(426, "upgrade-required", "Upgrade Required", detail, headers={"Upgrade": "websocket"})
 
 
 class Endpoint:

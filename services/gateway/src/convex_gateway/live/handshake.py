@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +13,8 @@ _BEARER: Final = "bearer."
 _TOKEN_KEYS: Final = frozenset(
     {"token", "access_token", "id_token", "auth", "authorization", "bearer", "jwt", "api_key"}
 )
+_TOKEN: Final = re.compile(r"(?i:bearer\s+)?(eyJ[\w-]+\.[\w-]+\.[\w-]*|cvx_\S+)")
+"""What cannot be anything but a token, whatever it is called."""
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
@@ -27,7 +30,7 @@ class Credentials:
 def credentials(headers: Mapping[str, str], subprotocols: Sequence[str], query: str) -> Credentials:
     """The credentials of an opening request; only `convex.v1` is ever echoed, never the token beside it."""
     echoed = SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
-    if any(name.lower() in _TOKEN_KEYS for name, _ in parse_qsl(query, keep_blank_values=True)):
+    if any(_is_token(name, value) for name, value in parse_qsl(query, keep_blank_values=True)):
         return Credentials(None, "a token in the query ends up in logs; send it in the Authorization header", echoed)
     header = headers.get("authorization")
     if header is not None:
@@ -40,6 +43,10 @@ def credentials(headers: Mapping[str, str], subprotocols: Sequence[str], query: 
         return Credentials(None, None, echoed)
     token = offered.removeprefix(_BEARER)
     return Credentials(token or None, None if token else "the subprotocol bearer.<token> has no token", echoed)
+
+
+def _is_token(name: str, value: str) -> bool:
+    return name.lower() in _TOKEN_KEYS or _TOKEN.fullmatch(value) is not None
 
 
 def origin_allowed(origin: str | None, host: str | None, allowed: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 import uuid
@@ -20,6 +21,8 @@ from convex_gateway.live.protocol import Auth, ClientFrame, Ping
 from convex_gateway.live.socket import MAX_BACKLOG, Socket
 from convex_gateway.live.subscriptions import Subscriptions
 from convex_gateway.live.wire import Wire, text_frame
+
+log = logging.getLogger(__name__)
 
 _MALFORMED_AT_MOST: Final = 10
 
@@ -85,7 +88,7 @@ class Session:
             str(uuid.uuid4()),
             principal.user_id,
             self._wire,
-            count_fault=self._metrics.websocket_errors.inc,
+            on_fault=self._fault,
             max_backlog=self._terms.max_backlog,
         )
         feed = self._hub.attach(principal.workspace_id, socket)
@@ -138,8 +141,15 @@ class Session:
         if self._wire.closing:
             return
         if code.is_fault:
-            self._metrics.websocket_errors.inc()
+            self._fault(code, reason)
         self._wire.close(code, reason)
+
+    def _fault(self, code: CloseCode, reason: str) -> None:
+        self._metrics.websocket_errors.inc()
+        told: dict[str, object] = {"code": int(code), "reason": reason}
+        if self._principal is not None:
+            told |= {"workspace_id": str(self._principal.workspace_id), "user_id": self._principal.user_id}
+        log.info("socket closed for a fault", extra=told)
 
     async def _first_frame(self) -> str:
         """The token of the frame `auth` that has to be the first one."""

@@ -23,8 +23,8 @@ class Socket:
     """
 
     __slots__ = (
-        "_count_fault",
         "_max_backlog",
+        "_on_fault",
         "client_id",
         "cursor",
         "interests",
@@ -41,7 +41,7 @@ class Socket:
         user_id: str,
         wire: Wire,
         *,
-        count_fault: Callable[[], None] = lambda: None,
+        on_fault: Callable[[CloseCode, str], None] = lambda *_: None,
         max_backlog: int = MAX_BACKLOG,
     ) -> None:
         self.client_id = client_id
@@ -52,7 +52,7 @@ class Socket:
         self.cursor = 0
         self.told = 0
         self.told_stale = False
-        self._count_fault = count_fault
+        self._on_fault = on_fault
         self._max_backlog = max_backlog
 
     def send(self, frame: bytes) -> bool:
@@ -101,5 +101,5 @@ class Socket:
         if self.wire.closing:
             return
         if code.is_fault:
-            self._count_fault()
+            self._on_fault(code, reason)
         self.wire.close(code, reason)
