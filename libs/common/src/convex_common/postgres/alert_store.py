@@ -56,8 +56,8 @@ FOLD = _update(FOLDED)
 UPDATE = _update(UPDATED)
 
 NOTIFY = """WITH n AS (
-    INSERT INTO notifications (workspace_id, id, alert_id, cause, sequence, reason, data)
-    SELECT %(workspace)s, u.id, u.alert_id, u.cause, u.sequence, u.reason, u.data
+    INSERT INTO notifications (workspace_id, id, alert_id, cause, sequence, reason, data, created_at)
+    SELECT %(workspace)s, u.id, u.alert_id, u.cause, u.sequence, u.reason, u.data, %(now)s
     FROM unnest(%(id)b::uuid[], %(alert_id)b::uuid[], %(cause)b::text[], %(sequence)b::int4[], %(reason)b::text[],
                 %(data)b::bytea[]) AS u(id, alert_id, cause, sequence, reason, data)
     ON CONFLICT DO NOTHING RETURNING id, alert_id)
@@ -142,11 +142,12 @@ def save(connection: Connection, workspace_id: uuid.UUID, changes: Changes, ids:
 
     Statements fail with SQLSTATE CX002 where another transaction was quicker: roll back, load and decide again.
     """
+    log_ids = ids.take(len(changes.entries))  # before the notifications': a timeline tells first what they are about
     _save_alerts(connection, workspace_id, changes)
-    delivery_ids = _save_notices(connection, workspace_id, changes.notices, ids)
+    delivery_ids = _save_notices(connection, workspace_id, changes.notices, ids, now)
     _save_timers(connection, workspace_id, changes.timers)
     frames = tuple((entry, as_wire(entry.alert)) for entry in changes.entries)
-    position = _save_log(connection, workspace_id, frames, ids, now) if frames else None
+    position = _save_log(connection, workspace_id, frames, log_ids, now) if frames else None
     return Written(delivery_ids, position, frames, workspace_id)
 
 
@@ -163,7 +164,7 @@ def _save_alerts(connection: Connection, workspace_id: uuid.UUID, changes: Chang
 
 
 def _save_notices(
-    connection: Connection, workspace_id: uuid.UUID, notices: Sequence[Notice], ids: Ids
+    connection: Connection, workspace_id: uuid.UUID, notices: Sequence[Notice], ids: Ids, now: dt.datetime
 ) -> tuple[uuid.UUID, ...]:
     if not notices:
         return ()
@@ -174,6 +175,7 @@ def _save_notices(
         NOTIFY,
         {
             "workspace": workspace_id,
+            "now": now,
             "id": notification_ids,
             "alert_id": [notice.alert.id for notice in notices],
             "cause": [notice.cause.value for notice in notices],
@@ -226,7 +228,7 @@ def _save_log(
     connection: Connection,
     workspace_id: uuid.UUID,
     frames: Sequence[tuple[Entry, bytes]],
-    ids: Ids,
+    log_ids: Sequence[uuid.UUID],
     now: dt.datetime,
 ) -> Cursor:
     entries = [entry for entry, _ in frames]
@@ -236,7 +238,7 @@ def _save_log(
             "workspace": workspace_id,
             "wanted": Int8(len(frames)),
             "now": now,
-            "id": ids.take(len(frames)),
+            "id": log_ids,
             "alert_id": [entry.alert.id for entry in entries],
             "framework_id": [entry.alert.framework_id for entry in entries],
             "event": [entry.event.value for entry in entries],
