@@ -102,6 +102,8 @@ def test_an_inbox_is_its_owners_alone(api: Api) -> None:
     first = api.post(path, role="viewer").json()
     assert first["read_at"] is not None
     assert api.post(path, role="viewer").json() == first, "the first time counts"
+    assert api.post(f"/notifications/{notification_id}/read", role="viewer").json() == first, "as live frames name it"
+    assert api.post(f"/notifications/{notification_id}/read", role="responder").status_code == 404
     assert api.get("/notifications?unread=true", role="viewer").json()["items"] == []
     assert len(api.get("/notifications?unread=false", role="viewer").json()["items"]) == 1
     assert len(api.get("/notifications?unread=true", role="editor").json()["items"]) == 1

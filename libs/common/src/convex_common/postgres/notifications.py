@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from convex_common.postgres.tables import user_notifications
@@ -51,13 +51,20 @@ async def page(
 
 
 async def read(
-    connection: AsyncConnection, workspace_id: uuid.UUID, user_id: str, row_id: uuid.UUID
+    connection: AsyncConnection, workspace_id: uuid.UUID, user_id: str, either_id: uuid.UUID
 ) -> InAppNotification | None:
-    """Mark one as read; the first time counts. None where the person has none of this id."""
+    """Mark one as read, by its own id or the notification's, which live frames have; the first time counts.
+
+    None where the person has none of this id.
+    """
     columns = user_notifications.c
     statement = (
         update(user_notifications)
-        .where(columns.workspace_id == workspace_id, columns.user_id == user_id, columns.id == row_id)
+        .where(
+            columns.workspace_id == workspace_id,
+            columns.user_id == user_id,
+            or_(columns.id == either_id, columns.notification_id == either_id),
+        )
         .values(read_at=func.coalesce(columns.read_at, func.now()))
         .returning(*_COLUMNS)
     )

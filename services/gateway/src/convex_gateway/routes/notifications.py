@@ -37,7 +37,10 @@ async def list_notifications(call: Authorized, asked: PageAsked, unread: bool | 
 
 @resource.operation("POST", "/notifications/{notification_id}/read", role=Role.VIEWER, answer=Notification)
 async def read_notification(call: Authorized, notification_id: uuid.UUID) -> Response:
-    """Mark one of the caller's in-app notifications as read."""
+    """Mark one of the caller's in-app notifications as read.
+
+    By its `id`, or by its `notification_id`, which is what live frames carry.
+    """
     async with call.transaction() as connection:
         notification = await rows.read(connection, call.workspace_id, call.principal.user_id, notification_id)
     if notification is None:

@@ -25,7 +25,7 @@ class Attempt(Answer):
     """One try of a delivery."""
 
     id: uuid.UUID
-    number: int
+    number: int = Field(description="Counted anew when it is replayed")
     outcome: str
     status_code: int | None
     error: str | None
