@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from convex_alerts.replay import Schedule
 
 TICK = 0.25
+SPEEDS = (0.001, 1_000_000)
 
 
 def observe(
@@ -41,8 +42,8 @@ def observe(
 
     if (value is None) == (replay is None):
         raise typer.BadParameter("give either a VALUE or --replay FILE.csv")
-    if speed <= 0:
-        raise typer.BadParameter("--speed must be above 0")
+    if not SPEEDS[0] <= speed <= SPEEDS[1]:
+        raise typer.BadParameter(f"--speed must be from {SPEEDS[0]} to {SPEEDS[1]}")
     number = _number(value) if value is not None else math.nan
     labels = _labels(label or [])
     framework = framework or ("replay" if replay else None)
