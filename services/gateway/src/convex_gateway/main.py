@@ -120,6 +120,7 @@ def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublishe
 
 
 def _config(settings: GatewaySettings, app: FastAPI) -> uvicorn.Config:
+    """What uvicorn logs below a warning are sockets with their queries, in which careless clients put tokens."""
     return uvicorn.Config(
         app,
         host=settings.gateway_host,
@@ -128,6 +129,7 @@ def _config(settings: GatewaySettings, app: FastAPI) -> uvicorn.Config:
         http="httptools",
         lifespan="on",
         log_config=None,
+        log_level=max(logging.WARNING, logging.getLevelNamesMapping()[settings.log_level]),
         access_log=False,
         server_header=False,
         proxy_headers=True,

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import httpx
 import pytest
 from cryptography.fernet import Fernet
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from convex_common.postgres.bootstrap import ensure_member
 from tests.support.eventually import eventually
@@ -131,6 +133,27 @@ def test_it_serves_and_ends_cleanly(store: Store) -> None:
     finally:
         process.popen.kill()
         process.popen.wait()
+
+
+def test_its_log_has_no_queries_of_sockets(lonely: Process) -> None:
+    eventually(lonely.ready, within=30)
+    with connect(f"ws://127.0.0.1:{lonely.port}/ws?token=hunter2", open_timeout=20) as socket_:
+        with pytest.raises(ConnectionClosed) as closed:
+            socket_.recv(timeout=20)
+            socket_.recv(timeout=20)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4401
+    errors = lonely.stop()
+    assert "serving" in errors
+    assert "hunter2" not in errors
+
+
+def test_a_port_that_is_taken_is_told(store: Store) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        process = _start(store.url, GATEWAY_PORT=str(taken.getsockname()[1]))
+        _, errors = process.popen.communicate(timeout=30)
+    assert process.popen.returncode > 0
+    assert "address already in use" in errors
 
 
 @pytest.mark.parametrize(("name", "value"), [("JWT_SECRET", "short"), ("ENCRYPTION_KEYS", "x"), ("GATEWAY_PORT", "x")])
