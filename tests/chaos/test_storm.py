@@ -30,7 +30,8 @@ def test_every_202_is_folded_once_and_every_notification_arrives(
 ) -> None:
     workspace = workspace_of(new_stack())
     workspace.webhook(receiver.url())
-    rule_id = workspace.rule(workspace.framework())
+    # A short window, so that reminders keep the notifier at work through all the kills.
+    rule_id = workspace.rule(workspace.framework(), suppression_seconds=3)
     storm = Storm(workspace, rule_id, triggers, fingerprints, kills)
     storm.run()
     eventually(lambda: _unfinished(workspace) == 0, within=180.0, what="an empty inbox and no pending delivery")
