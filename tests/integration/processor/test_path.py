@@ -186,3 +186,56 @@ def test_alertmanager_resends_are_no_occurrence_and_expire(bench: Bench) -> None
     bench.drain()
     assert (bench.alert()["status"], bench.alert()["resolution"]) == ("resolved", "automatic")
     assert bench.rows("SELECT * FROM timers") == []
+
+
+def _withdraw(bench: Bench, rule_id: uuid.UUID, reason: str) -> None:
+    key = fingerprint(bench.store.workspace_id, bench.framework_id, rule_id, {})
+    bench.accept(events.Withdrawn(rule_id=rule_id, reason=reason), key, shard_of(key))
+    bench.drain()
+
+
+def _configure(bench: Bench, change: str) -> None:
+    with psycopg.connect(bench.store.owner_url) as owner:
+        owner.execute(f"UPDATE rules SET {change}")
+        owner.execute("UPDATE workspaces SET config_version = config_version + 1")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        pytest.param("enabled = false", "rule_disabled", id="disabled"),
+        pytest.param("deleted_at = now()", "rule_deleted", id="deleted"),
+        pytest.param("metric = 'errors'", "rule_changed", id="another metric"),
+    ],
+)
+def test_what_nothing_can_clear_any_more_is_resolved_with_its_reason(bench: Bench, change: str, reason: str) -> None:
+    bench.channel()
+    rule_id = bench.rule()
+    bench.trigger(rule_id)
+    bench.drain()
+    _configure(bench, change)
+    _withdraw(bench, rule_id, reason)
+    assert (bench.alert()["status"], bench.alert()["resolution"]) == ("resolved", "automatic")
+    last = bench.rows('SELECT event, reason FROM alert_log ORDER BY "offset" DESC LIMIT 1')
+    assert last == [{"event": "resolved", "reason": reason}]
+    causes = bench.rows("SELECT cause FROM notifications ORDER BY sequence")
+    assert [row["cause"] for row in causes] == ["fired", "resolved"], "who was told of it is told of its end"
+
+
+def test_a_rule_that_was_enabled_again_meanwhile_keeps_its_alert(bench: Bench) -> None:
+    rule_id = bench.rule()
+    bench.trigger(rule_id)
+    bench.drain()
+    _withdraw(bench, rule_id, "rule_disabled")
+    assert bench.alert()["status"] == "firing"
+
+
+def test_a_trigger_from_before_its_rules_end_leaves_nothing_open(bench: Bench) -> None:
+    bench.trigger(bench.rule())
+    _configure(bench, "enabled = false")
+    bench.drain()
+    assert (bench.alert()["status"], bench.alert()["occurrences"]) == ("resolved", 1)
+    log = bench.rows('SELECT event, reason FROM alert_log ORDER BY "offset"')
+    assert [(row["event"], row["reason"]) for row in log] == [
+        ("created", "first_trigger"), ("resolved", "rule_disabled")
+    ]  # fmt: skip

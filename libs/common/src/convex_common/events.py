@@ -84,11 +84,22 @@ class SourceEnd(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: dt.datetime
 
 
-Payload = Trigger | Observations | SourceAlert | WindowEnd | HoldEnd | SourceEnd
+class Withdrawn(msgspec.Struct, frozen=True, kw_only=True):
+    """Timer, due at once: nothing can clear an open alert any more, and why that is so. Key: the fingerprint.
+
+    `rule_id` None: its whole framework is gone.
+    """
+
+    kind: ClassVar[str] = "timer:withdrawn"
+    rule_id: uuid.UUID | None
+    reason: str
+
+
+Payload = Trigger | Observations | SourceAlert | WindowEnd | HoldEnd | SourceEnd | Withdrawn
 
 _TYPES: dict[str, msgspec.json.Decoder[Any]] = {
     kind.kind: msgspec.json.Decoder(kind)
-    for kind in (Trigger, Observations, SourceAlert, WindowEnd, HoldEnd, SourceEnd)
+    for kind in (Trigger, Observations, SourceAlert, WindowEnd, HoldEnd, SourceEnd, Withdrawn)
 }
 _ENCODER = msgspec.json.Encoder()
 

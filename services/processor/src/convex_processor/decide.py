@@ -19,6 +19,7 @@ from convex_common.events import (
     SourceEnd,
     Trigger,
     WindowEnd,
+    Withdrawn,
     decode,
 )
 from convex_common.postgres.configuration import Configuration
@@ -110,10 +111,13 @@ def evaluate_series(
     return SeriesOutcome(tuple(series.touched.values()), tuple(series.timers), steps, frozenset(fingerprints))
 
 
+OF_ONE_ALERT = Trigger | SourceAlert | WindowEnd | SourceEnd | Withdrawn
+"""The events whose key is a fingerprint."""
+
+
 def fingerprints(batch: Sequence[Decoded], series: SeriesOutcome) -> set[bytes]:
     """The fingerprints whose latest alerts the batch needs."""
-    keys = {item.event.key for item in batch if isinstance(item.payload, Trigger | SourceAlert | WindowEnd | SourceEnd)}
-    return keys | series.fingerprints
+    return {item.event.key for item in batch if isinstance(item.payload, OF_ONE_ALERT)} | series.fingerprints
 
 
 def decide(
@@ -150,6 +154,10 @@ def _apply(item: Decoded, episodes: Episodes, configuration: Configuration, seri
             episodes.window_end(event.key, payload, origin)
         case SourceEnd():
             episodes.source_end(event.key, payload, origin)
+        case Withdrawn():
+            reason = Reason(payload.reason)
+            if reason not in STATES or _ended(configuration, payload.rule_id) is not None:
+                episodes.clear(event.key, reason, Resolution.AUTOMATIC, origin)
         case Observations() | HoldEnd():
             for outcome in series.steps.get(event.id, ()):
                 if isinstance(outcome, Fires):
@@ -168,3 +176,17 @@ def _trigger(
         episodes.clear(event.key, Reason.CONDITION_CLEARED, Resolution.AUTOMATIC, origin)
     else:
         episodes.occurrence(event.key, of_trigger(rule, trigger), origin)
+        if (reason := _ended(configuration, rule.id)) is not None:  # accepted before that, and nobody could clear it
+            episodes.clear(event.key, reason, Resolution.AUTOMATIC, origin)
+
+
+STATES = frozenset({Reason.RULE_DELETED, Reason.RULE_DISABLED})
+"""Reasons to withdraw an alert that hold only as long as its rule is so."""
+
+
+def _ended(configuration: Configuration, rule_id: uuid.UUID | None) -> Reason | None:
+    """How the rule ended; None while it decides."""
+    rule = configuration.rules.get(rule_id) if rule_id else None
+    if rule is None or rule.deleted:
+        return Reason.RULE_DELETED
+    return None if rule.enabled else Reason.RULE_DISABLED

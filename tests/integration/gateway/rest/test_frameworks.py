@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from convex_common.events import Withdrawn, decode
 from tests.support.rest import Api, token_of
 
 pytestmark = pytest.mark.timeout(120)
@@ -140,3 +141,16 @@ def test_other_workspaces_are_not_there(api: Api, elsewhere: uuid.UUID) -> None:
     assert api.delete(path, token=token).status_code == 404
     assert api.get("/frameworks", token=token).json()["items"] == []
     assert api.get(path).json()["name"] == "checkout"
+
+
+def test_a_framework_that_is_deleted_withdraws_its_open_alerts(api: Api) -> None:
+    framework_id = api.framework()
+    alerts = [api.alert(framework_id, rule_id=uuid.UUID(api.rule(framework_id)["id"])), api.alert(framework_id)]
+    api.alert(api.framework("another"))
+    assert api.delete(f"/frameworks/{framework_id}").status_code == 204
+    found = api.rows("SELECT subject, payload FROM timers ORDER BY subject")
+    assert [subject for subject, _ in found] == [str(alert.id) for alert in alerts]
+    assert all(
+        decode("timer:withdrawn", payload) == Withdrawn(rule_id=None, reason="framework_deleted")
+        for _, payload in found
+    )

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from convex_common.domain.alert import Status
+from convex_common.domain.fingerprint import shard_of
+from convex_common.events import Withdrawn, decode
 from tests.support.rest import Api, token_of
 
 pytestmark = pytest.mark.timeout(120)
@@ -169,3 +172,37 @@ def test_a_deleted_rule_is_gone(api: Api) -> None:
     assert api.delete(f"/rules/{rule['id']}").status_code == 204
     assert api.delete(f"/rules/{rule['id']}").status_code == 404
     assert api.get("/rules").json()["items"] == []
+
+
+ENDINGS: dict[str, tuple[dict[str, Any] | None, str]] = {
+    "deleted": (None, "rule_deleted"),
+    "disabled": ({"enabled": False}, "rule_disabled"),
+    "given another metric": ({"metric": "errors"}, "rule_changed"),
+}
+
+
+def test_a_rule_that_ends_withdraws_its_open_alerts(api: Api) -> None:
+    framework_id = api.framework()
+    for case, (patch, reason) in ENDINGS.items():
+        rule, other = api.rule(framework_id), api.rule(framework_id)
+        open_ = api.alert(framework_id, rule_id=uuid.UUID(rule["id"]))
+        api.alert(framework_id, rule_id=uuid.UUID(rule["id"]), status=Status.RESOLVED)
+        api.alert(framework_id, rule_id=uuid.UUID(other["id"]))
+        path = f"/rules/{rule['id']}"
+        assert (api.delete(path) if patch is None else api.patch(path, patch)).status_code < 300
+        ((kind, subject, key, shard, due, payload),) = api.rows(
+            "DELETE FROM timers RETURNING kind, subject, key, shard, due_at <= now(), payload"
+        )
+        assert (kind, subject, key, shard, due) == (
+            "withdrawn", str(open_.id), open_.fingerprint, shard_of(open_.fingerprint), True
+        ), case  # fmt: skip
+        assert decode(f"timer:{kind}", payload) == Withdrawn(rule_id=uuid.UUID(rule["id"]), reason=reason), case
+
+
+def test_a_rule_that_goes_on_keeps_its_alerts(api: Api) -> None:
+    framework_id = api.framework()
+    rule = api.rule(framework_id)
+    api.alert(framework_id, rule_id=uuid.UUID(rule["id"]))
+    for patch in ({"threshold_value": 20}, {"enabled": True}, {"metric": rule["metric"]}, {"severity": "critical"}):
+        assert api.patch(f"/rules/{rule['id']}", patch).status_code == 200
+    assert api.rows("SELECT 1 FROM timers") == []

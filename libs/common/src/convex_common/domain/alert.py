@@ -63,6 +63,10 @@ class Reason(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     CLOSED_BY_PERSON = "closed_by_person"
     NOT_ANNOUNCED = "not_announced"
+    RULE_DELETED = "rule_deleted"
+    RULE_DISABLED = "rule_disabled"
+    RULE_CHANGED = "rule_changed"
+    FRAMEWORK_DELETED = "framework_deleted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

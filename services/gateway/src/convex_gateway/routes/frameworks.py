@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from convex_common.errors import Conflict, NotFound
 from convex_common.postgres import frameworks as rows
+from convex_common.postgres.withdrawals import withdraw_framework
 from convex_gateway.auth import Role
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut
@@ -58,12 +59,13 @@ async def change_framework(call: Authorized, framework_id: uuid.UUID, patch: Fra
 
 @resource.operation("DELETE", "/frameworks/{framework_id}", role=Role.EDITOR, status=204)
 async def delete_framework(call: Authorized, framework_id: uuid.UUID) -> None:
-    """Delete a framework, and its rules with it."""
+    """Delete a framework, and its rules with it; its open alerts are resolved."""
     now = dt.datetime.now(dt.UTC)
     async with call.configuring() as connection:
         if not await rows.frameworks.delete(connection, call.workspace_id, framework_id, now):
             raise _absent()
         await rows.delete_rules_of(connection, call.workspace_id, framework_id, now)
+        await withdraw_framework(connection, call.workspace_id, framework_id)
 
 
 def _found(framework: rows.Framework | None) -> rows.Framework:

@@ -10,11 +10,13 @@ from typing import Annotated
 from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from convex_common.domain.alert import Reason
 from convex_common.domain.rule import AlertType
 from convex_common.errors import Invalid, NotFound
 from convex_common.postgres import rules as rows
 from convex_common.postgres.channels import channels
 from convex_common.postgres.frameworks import frameworks
+from convex_common.postgres.withdrawals import withdraw_rule
 from convex_gateway.auth import Role
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut
@@ -64,7 +66,10 @@ async def get_rule(call: Authorized, rule_id: uuid.UUID) -> object:
 
 @resource.operation("PATCH", "/rules/{rule_id}", role=Role.EDITOR, answer=Rule)
 async def change_rule(call: Authorized, rule_id: uuid.UUID, patch: RulePatch) -> object:
-    """Change a rule; it must hold together as a whole afterwards."""
+    """Change a rule; it must hold together as a whole afterwards.
+
+    Disabling it, or giving it another metric, resolves its open alerts, since nothing could clear them any more.
+    """
     changed = changes(patch)
     async with call.configuring() as connection:
         rule = _found(await rows.rules.find(connection, call.workspace_id, rule_id))
@@ -74,15 +79,18 @@ async def change_rule(call: Authorized, rule_id: uuid.UUID, patch: RulePatch) ->
         _check(merged)
         if "channel_ids" in changed:
             await _check_channels(connection, call.workspace_id, merged.channel_ids)
+        if (reason := _ends_alerts(rule, merged)) is not None:
+            await withdraw_rule(connection, call.workspace_id, rule_id, reason)
         return _found(await rows.rules.change(connection, call.workspace_id, rule_id, settled(merged)))
 
 
 @resource.operation("DELETE", "/rules/{rule_id}", role=Role.EDITOR, status=204)
 async def delete_rule(call: Authorized, rule_id: uuid.UUID) -> None:
-    """Delete a rule."""
+    """Delete a rule; its open alerts are resolved."""
     async with call.configuring() as connection:
         if not await rows.rules.delete(connection, call.workspace_id, rule_id, dt.datetime.now(dt.UTC)):
             raise _absent()
+        await withdraw_rule(connection, call.workspace_id, rule_id, Reason.RULE_DELETED)
 
 
 def _merged(rule: rows.Rule, changed: dict[str, object]) -> RuleDraft:
@@ -92,6 +100,13 @@ def _merged(rule: rows.Rule, changed: dict[str, object]) -> RuleDraft:
         kept["aggregation"] = None
     stored = RuleDraft.model_validate(kept)
     return stored.model_copy(update=changed)
+
+
+def _ends_alerts(before: rows.Rule, after: RuleDraft) -> Reason | None:
+    """Why what it fired for is no longer looked at; None where it still is."""
+    if before.enabled and not after.enabled:
+        return Reason.RULE_DISABLED
+    return Reason.RULE_CHANGED if after.metric != before.metric else None
 
 
 def _check(rule: RuleDraft) -> None:
