@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import json
 import time
 from collections import Counter
 
+import psycopg
 import pytest
 from cryptography.fernet import Fernet
 from standardwebhooks import Webhook as Verifier
 
-from convex_common.errors import LeaseLost
 from convex_common.postgres.database import Database
-from convex_notifier.deliveries import Attempt, Deliveries
-from convex_notifier.domain import answer
-from convex_notifier.domain.outcome import Delivered, RetryIn
+from convex_notifier.deliveries import Deliveries
 from tests.support.eventually import eventually
-from tests.support.notifying import ALERT, IDS, SECRET, Ledger, notifying
+from tests.support.notifying import ALERT, SECRET, Ledger, notifying
 from tests.support.postgres import Store
 from tests.support.receiver import Receiver, Reply
 
@@ -135,49 +133,30 @@ class TestLeases:
     def deliveries(self, database: Database) -> Deliveries:
         return Deliveries(database, per_target=8, lease_seconds=30)
 
-    @staticmethod
-    def attempt() -> Attempt:
-        return Attempt(IDS.new(), answer.accepted(200), dt.datetime.now(dt.UTC), 0.1)
-
-    def test_settling_what_another_worker_claimed_writes_nothing(self, ledger: Ledger, deliveries: Deliveries) -> None:
-        delivery_id = ledger.deliver(ledger.webhook("http://x/"))
+    def test_what_another_worker_claimed_is_not_loaded(self, ledger: Ledger, deliveries: Deliveries) -> None:
+        ledger.deliver(ledger.webhook("http://x/"))
         (mine,) = deliveries.claim(5)
         ledger.execute("UPDATE deliveries SET lease_until = now(), due_at = now()")
         (theirs,) = deliveries.claim(5)
-        for late in (
-            lambda: deliveries.settle(mine, self.attempt(), Delivered(), 0),
-            lambda: deliveries.put_off(mine, 1.0, "late"),
-            lambda: deliveries.load(mine),
-        ):
-            with pytest.raises(LeaseLost):
-                late()
+        assert deliveries.load([mine]) == []
         deliveries.give_back([mine])
-        assert ledger.attempts(delivery_id) == []
-        assert ledger.rows("SELECT * FROM queue_counters") == []
-        deliveries.settle(theirs, self.attempt(), Delivered(), 0)
-        with pytest.raises(LeaseLost):
-            deliveries.settle(theirs, self.attempt(), Delivered(), 0)
-        assert len(ledger.attempts(delivery_id)) == 1
-        assert ledger.delivery(delivery_id)["status"] == "delivered"
+        assert [loaded.claim for loaded in deliveries.load([theirs])] == [theirs]
 
-    def test_an_expired_lease_that_nobody_took_is_still_mine(self, ledger: Ledger, deliveries: Deliveries) -> None:
-        delivery_id = ledger.deliver(ledger.webhook("http://x/"))
-        (mine,) = deliveries.claim(5)
-        ledger.execute("UPDATE deliveries SET lease_until = now(), due_at = now()")
-        deliveries.settle(mine, self.attempt(), Delivered(), 0)
-        assert ledger.delivery(delivery_id)["status"] == "delivered"
-        assert deliveries.claim(5) == []
+    def test_what_is_taken_is_loaded_with_its_own_channel(self, ledger: Ledger, deliveries: Deliveries) -> None:
+        urls = {ledger.deliver(ledger.webhook(f"http://{name}/")): f"http://{name}/" for name in "abc"}
+        taken = {loaded.message.delivery_id: loaded for loaded in deliveries.take(5)}
+        assert {one: json.loads(loaded.config)["url"] for one, loaded in taken.items()} == urls
+        assert all(loaded.message.delivery_id == loaded.claim.id for loaded in taken.values())
 
-    def test_a_retry_is_due_by_the_database_clock(self, ledger: Ledger, deliveries: Deliveries) -> None:
-        delivery_id = ledger.deliver(ledger.webhook("http://x/"))
-        (mine,) = deliveries.claim(1)
-        deliveries.settle(mine, self.attempt(), RetryIn(30.0, "why", "busy"), 0)
-        (row,) = ledger.rows("SELECT *, extract(epoch FROM due_at - clock_timestamp())::float8 AS rest FROM deliveries")
-        assert 28 < row["rest"] <= 30
-        assert (row["next_attempt_at"], row["delayed_reason"], row["attempts"]) == (row["due_at"], "why", 1)
-        assert deliveries.claim(1) == []
-        assert ledger.rows("SELECT * FROM queue_counters") == []
-        assert delivery_id == row["id"]
+    def test_what_was_claimed_and_not_loaded_is_given_back(
+        self, ledger: Ledger, deliveries: Deliveries, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ids = ledger.deliver_many(ledger.webhook("http://x/"), 3)
+        with monkeypatch.context() as patched:
+            patched.setattr("convex_notifier.deliveries.LOAD", "SELECT 1/0")
+            with pytest.raises(psycopg.errors.DivisionByZero):
+                deliveries.take(3)
+        assert {loaded.claim.id for loaded in deliveries.take(3)} == set(ids)
 
     def test_what_is_given_back_is_due_at_once(self, ledger: Ledger, deliveries: Deliveries) -> None:
         ledger.deliver_many(ledger.webhook("http://x/"), 3)

@@ -1,60 +1,37 @@
-"""Deliveries in PostgreSQL: claimed, loaded, settled, put off, given back."""
+"""Deliveries in PostgreSQL: claimed, loaded, given back. What became of them is saved by `settlements`."""
 
 from __future__ import annotations
 
-import datetime as dt
+import logging
 import uuid
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from convex_common.contracts import DELIVERIES_DUE
-from convex_common.errors import LeaseLost
-from convex_common.postgres.database import Connection, Database
-from convex_notifier.domain.answer import Answer
+from psycopg.types.numeric import Float8, Int4, Int8
+
+from convex_common.postgres.database import Database
 from convex_notifier.domain.backoff import ATTEMPTS
 from convex_notifier.domain.message import Message
-from convex_notifier.domain.outcome import Delivered, Failed, Outcome, Quarantined, RetryIn
+
+log = logging.getLogger(__name__)
 
 CLAIM: Final = """
 SELECT id, workspace_id, token, attempts FROM claim_deliveries(%s, %s, make_interval(secs => %s), %s)"""
 
+WORKSPACE: Final = "SELECT set_config('app.workspace_id', %s, true)"
+
 LOAD: Final = """
-SELECT d.target, d.alert_id, d.traceparent, extract(epoch FROM clock_timestamp() - d.created_at)::float8,
-       n.id, n.cause, n.sequence, n.reason, n.data, n.created_at,
-       c.id, c.kind, c.config, c.secrets, c.enabled, c.deleted_at IS NOT NULL
-FROM deliveries d
-JOIN notifications n ON n.workspace_id = d.workspace_id AND n.id = d.notification_id
-JOIN channels c ON c.workspace_id = d.workspace_id AND c.id = d.channel_id
-WHERE d.workspace_id = %s AND d.id = %s AND d.lease_token = %s"""
-
-# The token alone says whose it is: a lease that ran out while PostgreSQL was away is still ours until somebody else
-# claims the delivery, and settling it then is what keeps it from being sent twice.
-SETTLE: Final = """
-UPDATE deliveries SET status = %(status)s, attempts = attempts + %(failures)s, last_error = %(error)s,
-    delayed_reason = %(reason)s, lease_token = NULL, lease_until = NULL,
-    due_at = coalesce(clock_timestamp() + make_interval(secs => %(wait)s::float8), due_at),
-    next_attempt_at = clock_timestamp() + make_interval(secs => %(wait)s::float8),
-    finished_at = CASE WHEN %(wait)s::float8 IS NULL THEN clock_timestamp() END
-WHERE workspace_id = %(workspace)s AND id = %(id)s AND lease_token = %(token)s"""
-
-RECORD: Final = """
-INSERT INTO attempts
-    (id, workspace_id, delivery_id, number, outcome, status_code, error, answer, started_at, duration_ms)
-VALUES (%(attempt)s, %(workspace)s, %(id)s, %(number)s, %(outcome)s, %(status_code)s, %(told)s, %(answer)s,
-    %(started_at)s, %(duration_ms)s)"""
-
-COUNT: Final = """
-INSERT INTO queue_counters AS c (workspace_id, queue, minute, slot, completed, failed)
-VALUES (%(workspace)s, %(queue)s, date_trunc('minute', clock_timestamp()), %(slot)s, %(done)s, 1 - %(done)s)
-ON CONFLICT (workspace_id, queue, minute, slot)
-DO UPDATE SET completed = c.completed + excluded.completed, failed = c.failed + excluded.failed"""
-
-PUT_OFF: Final = """
-UPDATE deliveries SET due_at = clock_timestamp() + make_interval(secs => %(wait)s),
-    next_attempt_at = clock_timestamp() + make_interval(secs => %(wait)s), delayed_reason = %(reason)s,
-    lease_token = NULL, lease_until = NULL
-WHERE workspace_id = %(workspace)s AND id = %(id)s AND lease_token = %(token)s"""
+SELECT x.* FROM unnest(%(ids)b::uuid[]) u(id) CROSS JOIN LATERAL (
+    SELECT d.id, d.target, d.alert_id, d.traceparent, extract(epoch FROM clock_timestamp() - d.created_at)::float8,
+           n.id, n.cause, n.sequence, n.reason, n.data, n.created_at,
+           c.id, c.kind, c.config::text, c.secrets, c.enabled, c.deleted_at IS NOT NULL
+    FROM deliveries d
+    JOIN notifications n ON n.workspace_id = d.workspace_id AND n.id = d.notification_id
+    JOIN channels c ON c.workspace_id = d.workspace_id AND c.id = d.channel_id
+    WHERE d.workspace_id = %(workspace)s AND d.id = u.id AND d.lease_token = %(token)s
+    LIMIT 1) x"""
 
 GIVE_BACK: Final = """
 UPDATE deliveries SET due_at = clock_timestamp(), lease_token = NULL, lease_until = NULL
@@ -73,140 +50,113 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A claimed delivery with its notification and channel; `age` in seconds since it was decided on."""
+    """A claimed delivery with its notification and channel.
 
+    `age` is in seconds since it was decided on, `config` in JSON, `secrets` as sealed.
+    """
+
+    claim: Claim
     message: Message
     target: str
     age: float
     channel_id: uuid.UUID
     kind: str
-    config: dict[str, Any] = field(repr=False)
+    config: str = field(repr=False)
     secrets: bytes | None = field(repr=False)
     enabled: bool
     deleted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try: its id is made when it begins, so that saving it again cannot record it twice."""
-
-    id: uuid.UUID
-    answer: Answer
-    started_at: dt.datetime
-    seconds: float
-
-
 class Deliveries:
-    """The repository; each call is one transaction. Raises StoreUnavailable where PostgreSQL is away."""
+    """The repository; each call is one round trip. Raises StoreUnavailable where PostgreSQL is away.
+
+    For one thread: it remembers what it claimed until that is loaded.
+    """
 
     def __init__(self, database: Database, *, per_target: int, lease_seconds: float) -> None:
         self._database = database
         self._per_target = per_target
         self._lease_seconds = lease_seconds
+        self._unbegun: list[Claim] = []
+
+    def take(self, count: int) -> list[Loaded]:
+        """Claim and load up to `count` due deliveries.
+
+        What was claimed and could not be loaded is given back at the next call, so that others need not wait for the
+        end of its lease.
+        """
+        if self._unbegun:
+            self.give_back(self._unbegun)
+        self._unbegun = claims = self.claim(count)
+        loaded = self.load(claims)
+        self._unbegun = []
+        if len(loaded) < len(claims):
+            log.info("%d claims were lost before they were begun", len(claims) - len(loaded))
+        return loaded
 
     def claim(self, count: int) -> list[Claim]:
         """Lease up to `count` due deliveries of any workspace, a few at once for the same target."""
-        with self._database.transaction() as connection:
-            rows = connection.execute(CLAIM, (count, self._per_target, self._lease_seconds, ATTEMPTS)).fetchall()
-        return [Claim(*row) for row in rows]
+        values = (Int4(count), Int4(self._per_target), Float8(self._lease_seconds), Int4(ATTEMPTS))
+        with self._database.transaction() as connection, connection.pipeline():
+            claimed = connection.execute(CLAIM, values, binary=True)
+            connection.execute("COMMIT")
+        return [Claim(*row) for row in claimed.fetchall()]
 
-    def load(self, claim: Claim) -> Loaded:
-        """What there is to send; LeaseLost where the delivery is another worker's by now."""
-        with self._database.transaction(claim.workspace_id) as connection:
-            row = connection.execute(LOAD, (claim.workspace_id, claim.id, claim.token)).fetchone()
-        if row is None:
-            raise LeaseLost("the delivery's lease ran out before it was begun")
-        target, alert_id, traceparent, age, *rest = row
-        notification_id, cause, sequence, reason, data, created_at, *channel = rest
-        channel_id, kind, config, secrets, enabled, deleted = channel
-        message = Message(
-            workspace_id=claim.workspace_id,
-            delivery_id=claim.id,
-            notification_id=notification_id,
-            alert_id=alert_id,
-            cause=cause,
-            sequence=sequence,
-            reason=reason,
-            alert=bytes(data),
-            created_at=created_at,
-            traceparent=traceparent,
-        )
-        return Loaded(
-            message=message,
-            target=target,
-            age=age,
-            channel_id=channel_id,
-            kind=kind,
-            config=config,
-            secrets=None if secrets is None else bytes(secrets),
-            enabled=enabled,
-            deleted=deleted,
-        )
+    def load(self, claims: Sequence[Claim]) -> list[Loaded]:
+        """What there is to send, a transaction for each workspace; without claims that are another worker's by now."""
+        if not claims:
+            return []
+        cursors = []
+        with self._database.transaction() as connection, connection.pipeline():
+            for place, ((workspace_id, token), mine) in enumerate(_grouped(claims).items()):
+                if place:  # the first is begun by psycopg
+                    connection.execute("BEGIN")
+                connection.execute(WORKSPACE, (str(workspace_id),))
+                values = {"workspace": workspace_id, "token": Int8(token), "ids": [claim.id for claim in mine]}
+                cursors.append(connection.execute(LOAD, values, binary=True))
+                connection.execute("COMMIT")
+        claimed = {claim.id: claim for claim in claims}
+        return [_loaded(claimed[row[0]], row[1:]) for cursor in cursors for row in cursor.fetchall()]
 
-    def settle(self, claim: Claim, attempt: Attempt, outcome: Outcome, slot: int) -> None:
-        """Delivery, ledger and counters in one transaction; LeaseLost, and nothing written, where it is another's."""
-        status, recorded, wait, reason, error = _columns(outcome)
-        values = {
-            "workspace": claim.workspace_id,
-            "id": claim.id,
-            "token": claim.token,
-            "status": status,
-            "failures": 0 if status == "delivered" else 1,
-            "error": error,
-            "reason": reason,
-            "wait": wait,
-            "attempt": attempt.id,
-            "number": claim.failures + 1,
-            "outcome": recorded,
-            "status_code": attempt.answer.status_code,
-            "told": attempt.answer.error,
-            "answer": attempt.answer.excerpt,
-            "started_at": attempt.started_at,
-            "duration_ms": attempt.seconds * 1000,
-            "queue": DELIVERIES_DUE.queue,
-            "slot": slot,
-            "done": int(status == "delivered"),
-        }
-        with self._database.transaction(claim.workspace_id) as connection:
-            _held(connection, SETTLE, values)
-            connection.execute(RECORD, values)
-            if status != "pending":
-                connection.execute(COUNT, values)
-
-    def put_off(self, claim: Claim, seconds: float, reason: str) -> None:
-        """Make it due later without an attempt; LeaseLost where it is another's."""
-        values = {
-            "workspace": claim.workspace_id,
-            "id": claim.id,
-            "token": claim.token,
-            "wait": seconds,
-            "reason": reason,
-        }
-        with self._database.transaction(claim.workspace_id) as connection:
-            _held(connection, PUT_OFF, values)
-
-    def give_back(self, claims: Sequence[Claim]) -> None:
+    def give_back(self, claims: Iterable[Claim]) -> None:
         """Let others have at once what was claimed and not begun."""
-        for workspace_id in {claim.workspace_id for claim in claims}:
-            mine = [claim for claim in claims if claim.workspace_id == workspace_id]
+        for (workspace_id, token), mine in _grouped(claims).items():
             with self._database.transaction(workspace_id) as connection:
-                tokens = list({claim.token for claim in mine})
-                connection.execute(GIVE_BACK, (workspace_id, [claim.id for claim in mine], tokens))
+                connection.execute(GIVE_BACK, (workspace_id, [claim.id for claim in mine], [token]))
 
 
-def _held(connection: Connection, statement: Any, values: dict[str, Any]) -> None:
-    if connection.execute(statement, values).rowcount != 1:
-        raise LeaseLost("another worker has the delivery by now")
+def _grouped(claims: Iterable[Claim]) -> dict[tuple[uuid.UUID, int], list[Claim]]:
+    grouped: dict[tuple[uuid.UUID, int], list[Claim]] = defaultdict(list)
+    for claim in claims:
+        grouped[claim.workspace_id, claim.token].append(claim)
+    return grouped
 
 
-def _columns(outcome: Outcome) -> tuple[str, str, float | None, str | None, str | None]:
-    """Status of the delivery, outcome on the ledger, seconds to wait, why, and the error."""
-    match outcome:
-        case Delivered():
-            return "delivered", "delivered", None, None, None
-        case RetryIn(seconds, reason, error):
-            return "pending", "retry", seconds, reason, error
-        case Failed(error):
-            return "failed", "failed", None, None, error
-        case Quarantined(error):
-            return "quarantined", "quarantined", None, None, error
+def _loaded(claim: Claim, row: Sequence[Any]) -> Loaded:
+    target, alert_id, traceparent, age, *rest = row
+    notification_id, cause, sequence, reason, data, created_at, *channel = rest
+    channel_id, kind, config, secrets, enabled, deleted = channel
+    message = Message(
+        workspace_id=claim.workspace_id,
+        delivery_id=claim.id,
+        notification_id=notification_id,
+        alert_id=alert_id,
+        cause=cause,
+        sequence=sequence,
+        reason=reason,
+        alert=bytes(data),
+        created_at=created_at,
+        traceparent=traceparent,
+    )
+    return Loaded(
+        claim=claim,
+        message=message,
+        target=target,
+        age=age,
+        channel_id=channel_id,
+        kind=kind,
+        config=config,
+        secrets=None if secrets is None else bytes(secrets),
+        enabled=enabled,
+        deleted=deleted,
+    )

@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 
 from prometheus_client import CollectorRegistry
 
@@ -24,19 +25,26 @@ from convex_notifier.breakers import Breakers
 from convex_notifier.channels.in_app import InApp
 from convex_notifier.channels.webhook import Webhook
 from convex_notifier.deliveries import Deliveries
+from convex_notifier.destinations import Destinations
 from convex_notifier.dispatcher import Dispatcher
 from convex_notifier.domain.backoff import Backoff
 from convex_notifier.domain.breaker import BreakerPolicy
 from convex_notifier.handler import DeliveryHandler
 from convex_notifier.network import Network
 from convex_notifier.settings import NotifierSettings
+from convex_notifier.settlements import Settlements
+from convex_notifier.settler import Settler
 
 log = logging.getLogger(__name__)
 
 GRACE = 10.0
-"""Seconds that attempts under way have to finish when the process is asked to stop."""
+"""Seconds that attempts under way have to finish, and to be saved, when the process is asked to stop."""
 
-POOL = 10
+LEDGER = 2
+"""Connections for claiming and for saving; apart from the others, so that neither ever waits for one."""
+
+INBOXES = 8
+"""Connections at most for in-app notifications."""
 
 
 def main() -> int:
@@ -53,48 +61,58 @@ class Notifier:
 
     def __init__(self, settings: NotifierSettings, metrics: Metrics) -> None:
         threads = settings.notifier_threads
-        self._database = Database(settings.database_url, "convex-notifier", size=min(POOL, threads + 2))
+        self._ledger = Database(settings.database_url, "convex-notifier", size=LEDGER)
+        self._inboxes = Database(settings.database_url, "convex-notifier", size=min(INBOXES, threads))
         self._publisher = LivePublisher(settings.cache_redis_url, settings.queue_prefix)
         self._webhook = Webhook(Network(settings.egress), connections=threads)
         deliveries = Deliveries(
-            self._database, per_target=settings.notifier_per_target, lease_seconds=settings.notifier_lease_seconds
+            self._ledger, per_target=settings.notifier_per_target, lease_seconds=settings.notifier_lease_seconds
         )
+        self._settler = Settler(Settlements(self._ledger).save, saved=self._wake)
         pause = settings.notifier_breaker_seconds
         handler = DeliveryHandler(
-            deliveries,
-            {"webhook": self._webhook, "in_app": InApp(self._database, self._publisher)},
+            self._settler.settle,
+            {"webhook": self._webhook, "in_app": InApp(self._inboxes, self._publisher)},
             Breakers(BreakerPolicy(pause=pause, longest=3 * pause)),
-            settings.secret_box,
+            Destinations(settings.secret_box),
             Ids(),
             metrics,
             backoff=Backoff(base=settings.notifier_backoff_seconds),
             attempt_seconds=settings.notifier_attempt_seconds,
         )
         self.dispatcher = Dispatcher(
-            deliveries.claim,
+            deliveries.take,
             handler.handle,
             deliveries.give_back,
             threads=threads,
             every=settings.notifier_poll_seconds,
         )
         self._broker = make_broker(settings.redis_url, settings.queue_prefix)
-        self._worker = Worker(self._broker, {DELIVERIES_DUE: lambda _: self.dispatcher.wake()}, threads=1)
+        self._worker = Worker(self._broker, {DELIVERIES_DUE: lambda _: self._wake()}, threads=1)
+
+    def _wake(self) -> None:
+        self.dispatcher.wake()
 
     def start(self) -> None:
         """Start every thread; needs neither PostgreSQL nor Redis to be there yet."""
-        self._database.open()
+        for database in (self._ledger, self._inboxes):
+            database.open()
         self._worker.start()
+        self._settler.start()
         self.dispatcher.start()
 
     def stop(self) -> None:
-        """Stop in the order that sends nothing twice: claim no more, finish what is under way, then let go."""
+        """Stop in the order that sends nothing twice: claim no more, finish what is under way, save it, then let go."""
+        deadline = time.monotonic() + GRACE
         if self.dispatcher.stop(GRACE):
             self._webhook.close()
         else:
             log.warning("attempts under way are left to their leases' end")
+        self._settler.stop(max(1.0, deadline - time.monotonic()))
         self._worker.stop(timeout=2.0)
         self._publisher.close()
-        self._database.close()
+        for database in (self._ledger, self._inboxes):
+            database.close()
         self._broker.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,6 +15,7 @@ import httpx
 
 from convex_common.errors import Invalid
 from convex_common.tracing import current_traceparent
+from convex_notifier.connections import Connections
 from convex_notifier.domain import answer, standard_webhook
 from convex_notifier.domain.answer import LONGEST_EXCERPT, Answer
 from convex_notifier.domain.message import Destination, Message
@@ -36,18 +38,12 @@ class Webhook:
     ) -> None:
         self._network = network
         self._now = now
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=tls or trusting(),
-            max_connections=connections,
-            max_keepalive_connections=connections,
-            keepalive_expiry=KEPT_ALIVE_SECONDS,
-            network_backend=network,
-        )
+        self._connections = Connections(network, tls or trusting(), idle=connections, kept_seconds=KEPT_ALIVE_SECONDS)
 
     def send(self, message: Message, destination: Destination, deadline: float) -> Answer:
         """One attempt: an answer in any case."""
         try:
-            url = _address(destination.config.get("url"))
+            url = _address(str(destination.config.get("url") or ""))
             content = standard_webhook.body(message)
             headers = self._headers(message, content, destination.config.get("secret"))
             with self._network.until(deadline):
@@ -61,7 +57,7 @@ class Webhook:
 
     def close(self) -> None:
         """Close every connection."""
-        self._pool.close()
+        self._connections.close()
 
     def _headers(self, message: Message, content: bytes, secret: str | None) -> dict[str, str]:
         headers = {
@@ -76,10 +72,13 @@ class Webhook:
 
     def _post(self, url: httpcore.URL, headers: dict[str, str], content: bytes) -> Answer:
         left = self._network.left()
-        timeouts = {"connect": left, "write": left, "pool": left, "read": min(READ_TIMEOUT, left)}
-        with self._pool.stream(
-            "POST", url, headers=list(headers.items()), content=content, extensions={"timeout": timeouts}
-        ) as response:
+        timeouts = {"connect": left, "write": left, "read": min(READ_TIMEOUT, left)}
+        with (
+            self._connections.to(url) as connection,
+            connection.stream(
+                "POST", url, headers=list(headers.items()), content=content, extensions={"timeout": timeouts}
+            ) as response,
+        ):
             retry_after = next(
                 (value.decode("latin-1") for name, value in response.headers if name.lower() == b"retry-after"), None
             )
@@ -93,9 +92,10 @@ def trusting() -> ssl.SSLContext:
     return context
 
 
-def _address(url: object) -> httpcore.URL:
+@functools.lru_cache(maxsize=1000)
+def _address(url: str) -> httpcore.URL:
     try:
-        parsed = httpx.URL(str(url or ""))
+        parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
         raise Invalid("config.url", f"is no address: {error}") from None
     if parsed.scheme not in {"http", "https"} or not parsed.host:

@@ -37,6 +37,14 @@ class Quarantined:
     error: str
 
 
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """It was not tried and is due again in `seconds`, for `reason`."""
+
+    seconds: float
+    reason: str
+
+
 Outcome: TypeAlias = Delivered | RetryIn | Failed | Quarantined
 
 
