@@ -103,10 +103,11 @@ def test_every_operation_describes_its_errors_as_problems(api: Api) -> None:
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
-def test_what_cannot_be_had_yet_is_not_described(api: Api) -> None:
+def test_bounds_are_described_and_what_cannot_be_had_yet_is_not(api: Api) -> None:
     schemas = api.get("/openapi.json").json()["components"]["schemas"]
     for draft in ("RuleDraft", "RulePatch"):
         assert schemas[draft]["properties"]["alert_type"]["enum"] == ["milestone", "performance", "threshold"]
+        assert schemas[draft]["properties"]["for_seconds"]["maximum"] == 86_400
     for draft in ("ChannelDraft", "ChannelPatch"):
         assert schemas[draft]["properties"]["kind"]["enum"] == ["in_app", "webhook"]
 

@@ -10,7 +10,6 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictBool,
-    StrictInt,
     StringConstraints,
     create_model,
 )
@@ -32,7 +31,8 @@ def _without_fraction(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Whole = Annotated[StrictInt, BeforeValidator(_without_fraction)]
+WHOLE = BeforeValidator(_without_fraction)
+"""After a StrictInt and its bounds; before them OpenAPI would lose the bounds."""
 
 
 class Body(BaseModel):

@@ -6,13 +6,13 @@ import datetime as dt
 import uuid
 from typing import Annotated
 
-from pydantic import Field, WithJsonSchema
+from pydantic import Field, StrictInt, WithJsonSchema
 
 from convex_common.domain.rule import EVALUATED, Aggregation, AlertType, Condition
 from convex_common.domain.severity import Severity
 from convex_gateway.pagination import Page
 from convex_gateway.problems import FieldError
-from convex_gateway.shapes.body import Answer, Body, Labels, Name, Number, Switch, Whole, patch
+from convex_gateway.shapes.body import WHOLE, Answer, Body, Labels, Name, Number, Switch, patch
 
 DAY = 86_400
 WEEK = 604_800
@@ -34,17 +34,17 @@ class RuleDraft(Body):
     condition: Condition
     threshold_value: Number | None = Field(default=None, description="Needed by above, below and equals")
     change_percentage: Number | None = Field(default=None, description="Needed by changes_by; above 0")
-    window_seconds: Annotated[Whole, Field(ge=1, le=DAY)] | None = Field(
+    window_seconds: Annotated[StrictInt, Field(ge=1, le=DAY), WHOLE] | None = Field(
         default=None, description="What the aggregation reaches back over; null compares single values"
     )
     aggregation: Aggregation | None = Field(default=None, description="avg where there is a window and nothing is said")
-    for_seconds: Annotated[Whole, Field(ge=0, le=DAY)] = Field(
+    for_seconds: Annotated[StrictInt, Field(ge=0, le=DAY), WHOLE] = Field(
         default=0, description="How long the condition must hold before it triggers"
     )
     clear_value: Number | None = Field(
         default=None, description="The value at which it clears, on the harmless side of the limit; null: the limit"
     )
-    suppression_seconds: Annotated[Whole, Field(ge=0, le=WEEK)] = 300
+    suppression_seconds: Annotated[StrictInt, Field(ge=0, le=WEEK), WHOLE] = 300
     severity: Severity = Severity.WARNING
     labels: Labels = Field(default_factory=dict)
     channel_ids: Annotated[list[uuid.UUID], Field(max_length=100)] | None = Field(
