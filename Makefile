@@ -25,7 +25,7 @@ run: $(STAMP) ## the whole product on this machine with demo data; Ctrl-C stops 
 	@exec $(BIN)/convex dev up
 
 test: $(STAMP) ## the test suite that CI runs
-	@$(BIN)/pytest -m "not long" $(ARGS)
+	@$(BIN)/pytest -m "not long" -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 test-long: $(STAMP) ## chaos at full length, soaks, fuzz
 	@$(BIN)/pytest -m long --timeout 3600 $(ARGS)
