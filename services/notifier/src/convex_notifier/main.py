@@ -90,8 +90,9 @@ class Notifier:
         self._broker = make_broker(settings.redis_url, settings.queue_prefix)
         self._worker = Worker(self._broker, {DELIVERIES_DUE: lambda _: self._wake()}, threads=1)
 
-    def _wake(self) -> None:
-        self.dispatcher.wake()
+    def is_alive(self) -> bool:
+        """Whether the threads run without which nothing is delivered."""
+        return self.dispatcher.is_alive() and self._settler.is_alive()
 
     def start(self) -> None:
         """Start every thread; needs neither PostgreSQL nor Redis to be there yet."""
@@ -115,6 +116,9 @@ class Notifier:
             database.close()
         self._broker.close()
 
+    def _wake(self) -> None:
+        self.dispatcher.wake()
+
 
 def run(settings: NotifierSettings) -> int:
     """Run until a signal."""
@@ -126,7 +130,7 @@ def run(settings: NotifierSettings) -> int:
         settings.prometheus_port,
         metrics.registry if settings.prometheus_enabled else None,
         ready=notifier.dispatcher.healthy.is_set,
-        live=notifier.dispatcher.is_alive,
+        live=notifier.is_alive,
         host=settings.metrics_host,
     )
     stopping = threading.Event()

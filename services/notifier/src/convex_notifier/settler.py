@@ -68,6 +68,10 @@ class Settler:
             self._waiting.append(_Waiting(settlement, time.monotonic() + self._patience))
             self._changed.notify_all()
 
+    def is_alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
     def stop(self, timeout: float) -> bool:
         """Save what waits, `timeout` seconds at most; whether all of it was."""
         with self._changed:
