@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from convex_common.errors import StoreUnavailable
 from convex_common.postgres.database import Limits, unavailable
-from convex_common.postgres.idle import hung_up
+from convex_common.postgres.line import cut, hung_up
 from convex_common.postgres.urls import sqlalchemy_url
 
 
@@ -23,6 +24,7 @@ class AsyncDatabase:
 
     def __init__(self, url: str, application: str, *, size: int = 10, limits: Limits | None = None) -> None:
         limits = limits or Limits()
+        self._patience = limits.statement + 1.0
         self.engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(url),
             pool_size=size,
@@ -39,9 +41,12 @@ class AsyncDatabase:
 
     @asynccontextmanager
     async def transaction(self, workspace_id: uuid.UUID | None = None) -> AsyncIterator[AsyncConnection]:
-        """A transaction for one workspace, or for none. Raises StoreUnavailable where there is no server."""
+        """A transaction for one workspace, or for none. Raises StoreUnavailable where there is no server.
+
+        The server ends a statement in time; that of a server that does not move any more is ended here.
+        """
         try:
-            async with self.engine.begin() as connection:
+            async with self.engine.connect() as connection, self._patient(connection), connection.begin():
                 if workspace_id is not None:
                     await connection.execute(
                         text("SELECT set_config('app.workspace_id', :workspace, true)"),
@@ -54,6 +59,21 @@ class AsyncDatabase:
             ) from error
         except psycopg.OperationalError as error:
             raise unavailable(error) from error
+
+    @asynccontextmanager
+    async def _patient(self, connection: AsyncConnection) -> AsyncIterator[None]:
+        driven = (await connection.get_raw_connection()).driver_connection
+        assert driven is not None
+
+        def end() -> None:
+            if not driven.closed:
+                cut(driven.fileno())
+
+        ending = asyncio.get_running_loop().call_later(self._patience, end)
+        try:
+            yield
+        finally:
+            ending.cancel()
 
     async def reachable(self) -> bool:
         """Whether a statement can be run now."""

@@ -12,7 +12,7 @@ import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from convex_common.errors import StoreUnavailable
-from convex_common.postgres.idle import hung_up
+from convex_common.postgres.line import hung_up
 from convex_common.postgres.urls import plain
 
 RETRY_AFTER = 2.0

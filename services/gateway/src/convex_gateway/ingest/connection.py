@@ -13,7 +13,7 @@ from psycopg import errors
 
 from convex_common.errors import StoreUnavailable
 from convex_common.postgres.database import RETRY_AFTER, Limits, unavailable
-from convex_common.postgres.idle import hung_up
+from convex_common.postgres.line import hung_up
 from convex_common.postgres.urls import plain
 from convex_gateway.ingest import arrays
 
