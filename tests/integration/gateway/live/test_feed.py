@@ -208,6 +208,48 @@ def test_postgres_away(store: Store, valkey: Valkey, queue_prefix: str) -> None:
     asyncio.run(scenario())
 
 
+class FrozenHistory(History):
+    """PostgreSQL that does not move: it neither answers nor hears a cancel."""
+
+    frozen = False
+    asked = 0
+
+    async def positions(self, workspace_ids: object) -> list[Position]:
+        self.asked += self.frozen
+        while self.frozen:
+            try:
+                await asyncio.sleep(0.02)
+            except asyncio.CancelledError:
+                continue
+        return await super().positions(workspace_ids)  # type: ignore[arg-type]
+
+
+def test_postgres_frozen(store: Store, valkey: Valkey, queue_prefix: str) -> None:
+    async def scenario() -> None:
+        histories: list[FrozenHistory] = []
+
+        def made(database: AsyncDatabase) -> History:
+            histories.append(FrozenHistory(database))
+            return histories[-1]
+
+        timing = Timing(check=0.2, check_within=0.2)
+        async with (
+            live_gateway(store.url, valkey.url, queue_prefix, history=made, timing=timing) as gateway,
+            watcher(gateway.url, token(store.workspace_id)) as client,
+        ):
+            await client.subscribe()
+            histories[0].frozen = True
+            try:
+                assert (await client.first("error", within=3.0))["code"] == "stale"
+                await asyncio.sleep(0.6)
+                assert histories[0].asked == 1
+            finally:
+                histories[0].frozen = False
+            await client.first("position")
+
+    asyncio.run(scenario())
+
+
 def test_a_restore_sends_everybody_back(store: Store, valkey: Valkey, queue_prefix: str) -> None:
     log = Log(store)
     shop = log.framework("shop")

@@ -63,6 +63,7 @@ class Hub:
         )
         self._feeds: dict[UUID, WorkspaceFeed] = {}
         self._stale = False
+        self._asking: asyncio.Task[list[Position] | StoreUnavailable] | None = None
         self._due = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -78,9 +79,10 @@ class Hub:
         """End everything; sockets are closed by `drain` before."""
         for feed in self._feeds.values():
             feed.stop()
-        for task in tuple(self._tasks):
+        tasks = [*self._tasks, *([self._asking] if self._asking else ())]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def drain(self, within: float = 3.0) -> None:
         """Close every socket with 1012 in jittered batches, so that the clients do not all come back at once."""
@@ -175,16 +177,34 @@ class Hub:
         return True
 
     async def _positions(self, workspace_ids: list[UUID]) -> list[Position] | None:
-        """None while PostgreSQL is away; a connection that a restart has cut is no reason to say so."""
+        """None while PostgreSQL is away; a connection that a restart has cut is no reason to say so.
+
+        A question without an answer in time is left to end by itself: a server that does not move any more makes even
+        its cancelling take seconds. Until then nothing else is asked.
+        """
+        failure: Exception = TimeoutError("no answer in time")
         for _ in range(2):
-            try:
-                async with asyncio.timeout(self._timing.check_within):
-                    return await self._history.positions(workspace_ids)
-            except (StoreUnavailable, TimeoutError) as error:
-                failure = error
+            if self._asking is not None and not self._asking.done():
+                await asyncio.wait({self._asking}, timeout=self._timing.check_within)
+                if not self._asking.done():
+                    break
+            self._asking = asyncio.create_task(self._asked(workspace_ids))
+            done, _ = await asyncio.wait({self._asking}, timeout=self._timing.check_within)
+            if not done:
+                break
+            answer = self._asking.result()
+            if not isinstance(answer, StoreUnavailable):
+                return answer
+            failure = answer
         if not self._stale:
             log.warning("live feed: PostgreSQL is away: %s", failure)
         return None
+
+    async def _asked(self, workspace_ids: list[UUID]) -> list[Position] | StoreUnavailable:
+        try:
+            return await self._history.positions(workspace_ids)
+        except StoreUnavailable as error:
+            return error
 
     def _go_stale(self) -> None:
         self._stale = True
