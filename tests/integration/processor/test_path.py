@@ -73,7 +73,7 @@ def test_clear_resolves_and_tells_only_who_was_told(bench: Bench) -> None:
     for value in (120, 90, 70):
         bench.observe(value, host="a")
         bench.drain()
-    assert bench.alert()["status"] == "resolved"
+    assert (bench.alert()["status"], bench.alert()["current_value"]) == ("resolved", 70)
     causes = bench.rows(
         "SELECT n.cause, d.channel_id FROM notifications n JOIN deliveries d ON d.notification_id = n.id"
     )
@@ -239,3 +239,25 @@ def test_a_trigger_from_before_its_rules_end_leaves_nothing_open(bench: Bench) -
     assert [(row["event"], row["reason"]) for row in log] == [
         ("created", "first_trigger"), ("resolved", "rule_disabled")
     ]  # fmt: skip
+
+
+def test_a_windowed_rule_shows_the_aggregate_and_a_change_its_percentage(bench: Bench) -> None:
+    bench.rule(name="sum", condition="above", threshold_value=10.0, window_seconds=60, aggregation="sum")
+    bench.rule(name="jump", condition="changes_by", threshold_value=None, change_percentage=50.0)
+    for value in (6, 9):
+        bench.observe(value)
+        bench.drain()
+    shown = {row["rule_name"]: row for row in bench.rows("SELECT * FROM alerts")}
+    assert shown["sum"]["current_value"] == 15
+    assert shown["jump"]["current_value"] == 9
+    assert shown["jump"]["context"] == {
+        "metric": "latency",
+        "change_percentage": 50.0,
+        "change_percentage_limit": 50.0,
+    }
+
+
+def test_a_triggers_own_threshold_is_in_its_title(bench: Bench) -> None:
+    bench.trigger(bench.rule(), threshold=90.0)
+    bench.drain()
+    assert bench.alert()["title"] == "slow: latency above 90"

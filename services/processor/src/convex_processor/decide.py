@@ -163,7 +163,7 @@ def _apply(item: Decoded, episodes: Episodes, configuration: Configuration, seri
                 if isinstance(outcome, Fires):
                     episodes.occurrence(outcome.fingerprint, outcome.occurrence, origin)
                 else:
-                    episodes.clear(outcome.fingerprint, outcome.reason, outcome.resolution, origin)
+                    episodes.clear(outcome.fingerprint, outcome.reason, outcome.resolution, origin, value=outcome.value)
 
 
 def _trigger(
@@ -173,7 +173,7 @@ def _trigger(
     if rule is None:
         raise LookupError(f"rule {trigger.rule_id} is gone")
     if trigger.resolved:
-        episodes.clear(event.key, Reason.CONDITION_CLEARED, Resolution.AUTOMATIC, origin)
+        episodes.clear(event.key, Reason.CONDITION_CLEARED, Resolution.AUTOMATIC, origin, value=trigger.value)
     else:
         episodes.occurrence(event.key, of_trigger(rule, trigger), origin)
         if (reason := _ended(configuration, rule.id)) is not None:  # accepted before that, and nobody could clear it

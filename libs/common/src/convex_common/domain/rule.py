@@ -76,11 +76,15 @@ class Rule:
     @property
     def title(self) -> str:
         """What an alert of this rule is called."""
-        limit = "" if self.limit is None else f"{self.limit:g}"
+        return self.titled(self.limit)
+
+    def titled(self, limit: float | None) -> str:
+        """The same with another limit than the rule's."""
+        shown = "" if limit is None else f"{limit:g}"
         words = {
-            Condition.ABOVE: f"above {limit}",
-            Condition.BELOW: f"below {limit}",
-            Condition.EQUALS: f"equal to {limit}",
-            Condition.CHANGES_BY: f"changed by {limit} % or more",
+            Condition.ABOVE: f"above {shown}",
+            Condition.BELOW: f"below {shown}",
+            Condition.EQUALS: f"equal to {shown}",
+            Condition.CHANGES_BY: f"changed by {shown} % or more",
         }
         return f"{self.name}: {self.metric} {words[self.condition]}"

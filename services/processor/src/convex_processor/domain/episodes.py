@@ -84,8 +84,16 @@ class Episodes:
             self._continue(latest, occurrence, verdict, origin)
         self._watch_source(fingerprint)
 
-    def clear(self, fingerprint: bytes, reason: Reason, resolution: Resolution, origin: Origin) -> None:
-        """The condition has ended."""
+    def clear(
+        self,
+        fingerprint: bytes,
+        reason: Reason,
+        resolution: Resolution,
+        origin: Origin,
+        *,
+        value: float | None = None,
+    ) -> None:
+        """The condition has ended, at `value` where there is one."""
         self._apply_folds(fingerprint)
         latest = self._latest.get(fingerprint)
         decided = suppression.of_clear(latest)
@@ -95,7 +103,11 @@ class Episodes:
             marked = replace(latest, cleared=True, version=latest.version + 1)
             self._log(marked, Event.UPDATED, Reason.CONDITION_CLEARED, origin)
             return
-        ended = replace(suppression.resolved(latest, resolution, self._now), version=latest.version + 1)
+        ended = replace(
+            suppression.resolved(latest, resolution, self._now),
+            current_value=latest.current_value if value is None else value,
+            version=latest.version + 1,
+        )
         after, notice = take_back(ended, reason, self._channels)
         if notice:
             self._notices.append(replace(notice, traceparent=origin.traceparent))

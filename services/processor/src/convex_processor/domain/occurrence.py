@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from convex_common.domain.alert import Alert, Status
-from convex_common.domain.rule import Rule
+from convex_common.domain.rule import Condition, Rule
 from convex_common.domain.severity import Severity, from_label
 from convex_common.events import SourceAlert, Trigger
 
@@ -80,7 +80,7 @@ def of_trigger(rule: Rule, trigger: Trigger) -> Occurrence:
         rule_name=rule.name,
         alert_type=trigger.alert_type or rule.alert_type.value,
         severity=Severity(trigger.severity) if trigger.severity else rule.severity,
-        title=None,
+        title=None if trigger.threshold is None else rule.titled(trigger.threshold),
         labels=trigger.labels,
         context=trigger.context,
         value=trigger.value,
@@ -89,8 +89,20 @@ def of_trigger(rule: Rule, trigger: Trigger) -> Occurrence:
     )
 
 
-def of_series(rule: Rule, labels: Mapping[str, str], value: float) -> Occurrence:
-    """A rule's condition on a series."""
+def shown_value(rule: Rule, value: float, compared: float | None) -> float:
+    """What an alert shows as its value: the window's aggregate where the rule has one, else the value itself.
+
+    A change in percent is no value of the metric: it goes into the context.
+    """
+    aggregated = rule.window_seconds is not None and rule.condition is not Condition.CHANGES_BY
+    return compared if aggregated and compared is not None else value
+
+
+def of_series(rule: Rule, labels: Mapping[str, str], value: float, compared: float | None) -> Occurrence:
+    """A rule's condition on a series; `compared` is what was held against the limit."""
+    context: dict[str, Any] = {"metric": rule.metric}
+    if rule.condition is Condition.CHANGES_BY and compared is not None:
+        context |= {"change_percentage": compared, "change_percentage_limit": rule.change_percentage}
     return Occurrence(
         framework_id=rule.framework_id,
         rule=rule,
@@ -99,8 +111,8 @@ def of_series(rule: Rule, labels: Mapping[str, str], value: float) -> Occurrence
         severity=rule.severity,
         title=None,
         labels=labels,
-        context={"metric": rule.metric},
-        value=value,
+        context=context,
+        value=shown_value(rule, value, compared),
         threshold=rule.threshold_value,
         suppression_seconds=rule.suppression_seconds,
     )

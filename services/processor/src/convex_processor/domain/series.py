@@ -12,8 +12,17 @@ from convex_common.domain.change import Timer
 from convex_common.domain.fingerprint import fingerprint, observations_key, series_key, shard_of
 from convex_common.domain.rule import EVALUATED, Rule
 from convex_common.events import HoldEnd, Observation, encode
-from convex_processor.domain.conditions import Evaluation, Mark, Outcome, SeriesState, evaluate, held, remembered
-from convex_processor.domain.occurrence import Occurrence, of_series
+from convex_processor.domain.conditions import (
+    Evaluation,
+    Mark,
+    Outcome,
+    SeriesState,
+    compared_value,
+    evaluate,
+    held,
+    remembered,
+)
+from convex_processor.domain.occurrence import Occurrence, of_series, shown_value
 
 
 @dataclass(slots=True)
@@ -39,9 +48,10 @@ class Fires:
 
 @dataclass(frozen=True, slots=True)
 class Clears:
-    """A rule's condition has ended on a series."""
+    """A rule's condition has ended on a series, at this value."""
 
     fingerprint: bytes
+    value: float | None = None
     reason: Reason = Reason.CONDITION_CLEARED
     resolution: Resolution = Resolution.AUTOMATIC
 
@@ -98,7 +108,8 @@ class SeriesBatch:
         series.state = SeriesState(
             recent=series.state.recent, marks={**series.state.marks, str(rule.id): Mark(firing=True)}
         )
-        yield self._fires(rule, series, series.last_value)
+        compared = compared_value(rule, series.state.recent, None) if series.state.recent else None
+        yield self._fires(rule, series, series.last_value, compared)
 
     def _rules(self, series: Series) -> tuple[Rule, ...]:
         return self.rules_of.get((series.framework_id, series.metric), ())
@@ -107,14 +118,14 @@ class SeriesBatch:
         self, rule: Rule, series: Series, observation: Observation, found: Evaluation
     ) -> Iterator[Fires | Clears]:
         if found.outcome is Outcome.FIRES:
-            yield self._fires(rule, series, observation.value)
+            yield self._fires(rule, series, observation.value, found.compared)
         elif found.outcome is Outcome.CLEARS:
-            yield Clears(self._fingerprint(rule, series))
+            yield Clears(self._fingerprint(rule, series), shown_value(rule, observation.value, found.compared))
         elif found.outcome is Outcome.PENDING and found.mark.pending_since == observation.at.timestamp():
             self.timers.append(self._hold(rule, series, observation.at.timestamp()))
 
-    def _fires(self, rule: Rule, series: Series, value: float) -> Fires:
-        return Fires(self._fingerprint(rule, series), of_series(rule, series.labels, value))
+    def _fires(self, rule: Rule, series: Series, value: float, compared: float | None) -> Fires:
+        return Fires(self._fingerprint(rule, series), of_series(rule, series.labels, value, compared))
 
     def _fingerprint(self, rule: Rule, series: Series) -> bytes:
         return fingerprint(self.workspace_id, series.framework_id, rule.id, series.labels)
