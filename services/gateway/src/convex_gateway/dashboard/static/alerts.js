@@ -52,13 +52,23 @@ export class Alerts {
   }
 
   shown() {
+    return this.newest((alert) => this.fits(alert));
+  }
+
+  // What was over last, for those who look at what is open.
+  recentlyResolved(most) {
+    if (this.filter.status !== "open") return [];
+    return this.newest((alert) => !isOpen(alert) && this.fits(alert, "resolved")).slice(0, most);
+  }
+
+  newest(wanted) {
     return [...this.known.values()]
-      .filter((alert) => this.fits(alert))
+      .filter(wanted)
       .sort((a, b) => activity(b) - activity(a) || (a.id < b.id ? 1 : -1));
   }
 
-  fits(alert) {
-    const { status, severity, framework, text } = this.filter;
+  fits(alert, status = this.filter.status) {
+    const { severity, framework, text } = this.filter;
     if (status === "open" ? !isOpen(alert) : status !== "all" && alert.status !== status) return false;
     if (severity && alert.severity !== severity) return false;
     if (framework && alert.framework_id !== framework) return false;

@@ -15,8 +15,10 @@ const on = {
   acknowledge: (id) => act(() => api.acknowledge(id)),
   resolve: askToResolve,
 };
-const list = new List(on, frameworkName);
+const list = new List(byId("alerts"), on, frameworkName, byId("more"));
+const recent = new List(byId("recent"), on, frameworkName);
 const drawer = new Drawer(on, frameworkName);
+const RECENT = 6;
 const STATES = {
   connecting: () => "Connecting…",
   connected: () => "Live",
@@ -35,13 +37,16 @@ function render() {
   requestAnimationFrame(() => {
     due = false;
     const shown = alerts.shown();
+    const over = alerts.recentlyResolved(RECENT);
     list.render(shown);
+    recent.render(over);
+    byId("recently").hidden = over.length === 0;
     byId("empty").hidden = !loaded || shown.length > 0;
     setText(byId("empty"), nothingToShow());
     const counts = alerts.counts();
     byId("counts").replaceChildren(...SEVERITIES.map((severity) =>
       element("button", {
-        type: "button", class: "count", data: { severity }, "aria-pressed": String(alerts.filter.severity === severity),
+        type: "button", class: "count", data: { severity, none: counts[severity] === 0 }, "aria-pressed": String(alerts.filter.severity === severity),
         onclick: () => chooseSeverity(alerts.filter.severity === severity ? "" : severity),
       }, element("strong", {}, String(counts[severity])), ` ${severity}`)));
     const firing = counts.critical + counts.error;
@@ -52,7 +57,7 @@ function render() {
 function nothingToShow() {
   const { status, severity, framework, text } = alerts.filter;
   if (status !== "open" || severity || framework || text) return "Nothing fits these filters.";
-  return alerts.known.size ? "All clear: nothing is open. What was resolved is under All." : "All clear: no alerts yet.";
+  return alerts.known.size ? "All clear: nothing is open." : "All clear: no alerts yet.";
 }
 
 function take(event, alert, replayed = false) {
@@ -62,7 +67,7 @@ function take(event, alert, replayed = false) {
   render();
   if (!frameworks.has(alert.framework_id)) loadFrameworks();
   if (event === "suppressed" || replayed) return;
-  requestAnimationFrame(() => requestAnimationFrame(() => list.flash(alert.id)));
+  requestAnimationFrame(() => requestAnimationFrame(() => [list, recent].forEach((one) => one.flash(alert.id, event))));
   if (!known && alert.status === "firing") setText(byId("said"), `${alert.severity}: ${alert.title}`);
 }
 
@@ -117,7 +122,7 @@ function loadFrameworks() {
     const select = byId("framework-filter");
     select.replaceChildren(element("option", { value: "" }, "All"), ...sorted.map(({ id, name }) => element("option", { value: id }, name)));
     select.value = alerts.filter.framework;
-    list.rows.forEach((row) => (row.alert = null));
+    for (const one of [list, recent]) one.rows.forEach((row) => (row.alert = null));
     render();
   }).finally(() => setTimeout(() => (loadingFrameworks = null), 5000));
   return loadingFrameworks;

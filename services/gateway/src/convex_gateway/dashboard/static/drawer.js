@@ -39,12 +39,10 @@ export class Drawer {
     this.root.dataset.severity = alert.severity;
     setText(byId("drawer-title"), alert.title);
     const facts = [
-      ["Status", words(alert.status)],
-      ["Severity", alert.severity],
       ["Framework", this.frameworkName(alert.framework_id) || alert.framework_id],
       ["Rule", alert.rule_name],
       ["Type", alert.alert_type],
-      ["Value", `${number(alert.current_value)} (threshold ${number(alert.threshold_value)})`],
+      ["Value", number(alert.current_value) + (alert.threshold_value === null ? "" : ` (threshold ${number(alert.threshold_value)})`)],
       ["Occurrences", String(alert.occurrences)],
       ["Fired", moment(alert.triggered_at)],
       ["Last seen", moment(alert.last_seen_at)],
@@ -56,8 +54,9 @@ export class Drawer {
     const context = Object.keys(alert.context).length
       ? [element("h3", {}, "Context"), element("pre", {}, JSON.stringify(alert.context, null, 2))] : [];
     this.facts.replaceChildren(
+      element("p", { class: "tags" }, element("span", { class: "severity" }, alert.severity), words(alert.status)),
       element("div", { class: "actions" },
-        alert.status === "firing" ? this.button("Acknowledge", () => this.on.acknowledge(alert.id)) : null,
+        alert.status === "firing" ? this.button("Acknowledge", () => this.on.acknowledge(alert.id), "primary") : null,
         isOpen(alert) ? this.button("Resolve", () => this.on.resolve(alert.id)) : null),
       element("dl", {}, facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])),
       labels.length ? element("ul", { class: "labels", "aria-label": "Labels" }, labels) : "",
@@ -77,8 +76,8 @@ export class Drawer {
     }
   }
 
-  button(text, onclick) {
-    return element("button", { type: "button", onclick }, text);
+  button(text, onclick, look = "") {
+    return element("button", { type: "button", class: look, onclick }, text);
   }
 }
 

@@ -1,20 +1,21 @@
-// The list: one row per alert, kept and changed in place, so that focus and scrolling stay where they are.
+// A list: one row per alert, kept and changed in place, so that focus and scrolling stay where they are.
 
 import { isOpen } from "./alerts.js";
-import { age, byId, element, moment, number, setText } from "./dom.js";
+import { age, element, moment, number, setText } from "./dom.js";
 
 const AT_FIRST = 100;
 const LABELS = 4;
 
 export class List {
-  // `on`: open(id), acknowledge(id), resolve(id)
-  constructor(on, frameworkName) {
+  // `on`: open(id), acknowledge(id), resolve(id). `more` is the button that shows more rows, where there may be many.
+  constructor(root, on, frameworkName, more = null) {
     this.on = on;
     this.frameworkName = frameworkName;
-    this.root = byId("alerts");
+    this.root = root;
+    this.more = more;
     this.rows = new Map();
     this.most = AT_FIRST;
-    byId("more").addEventListener("click", () => {
+    more?.addEventListener("click", () => {
       this.most += AT_FIRST;
       this.render(this.alerts);
     });
@@ -38,16 +39,19 @@ export class List {
       if (row.root === next) next = next.nextElementSibling;
       else this.root.insertBefore(row.root, next);
     }
-    byId("more").hidden = alerts.length <= this.most;
-    setText(byId("more"), `Show more (${alerts.length - visible.length})`);
+    if (!this.more) return;
+    this.more.hidden = alerts.length <= this.most;
+    setText(this.more, `Show more (${alerts.length - visible.length})`);
   }
 
-  flash(id) {
-    const root = this.rows.get(id)?.root;
-    if (!root) return;
-    root.classList.remove("fresh");
-    void root.offsetWidth; // begins the animation anew
-    root.classList.add("fresh");
+  // What is new draws the eye to its row; another value of what is known only to the value.
+  flash(id, event) {
+    const row = this.rows.get(id);
+    if (!row) return;
+    const node = event === "updated" ? row.parts.value : row.root;
+    node.classList.remove("fresh");
+    void node.offsetWidth; // begins the animation anew
+    node.classList.add("fresh");
   }
 
   // Moves the focus by rows; from nowhere to the first.
@@ -72,6 +76,7 @@ export class List {
       threshold: element("span", { class: "muted" }),
       occurrences: element("span", { class: "occurrences" }),
       fired: element("time"),
+      ended: element("span"),
       seen: element("time"),
       acknowledge: element("button", { type: "button", onclick: () => this.on.acknowledge(id) }, "Acknowledge"),
       resolve: element("button", { type: "button", onclick: () => this.on.resolve(id) }, "Resolve"),
@@ -83,7 +88,7 @@ export class List {
       element("div", { class: "numbers" }, parts.value, parts.threshold),
       element("div", { class: "times" }, parts.occurrences,
         element("span", {}, "fired ", parts.fired, " ago"),
-        element("span", {}, "last ", parts.seen, " ago")),
+        element("span", {}, parts.ended, parts.seen, " ago")),
       element("div", { class: "actions" }, parts.acknowledge, parts.resolve));
     const row = { root, parts };
     this.rows.set(id, row);
@@ -105,7 +110,8 @@ export class List {
     setText(parts.threshold, alert.threshold_value === null ? "" : `threshold ${number(alert.threshold_value)}`);
     setText(parts.occurrences, `×${alert.occurrences}`);
     parts.occurrences.title = `${alert.occurrences} occurrences`;
-    for (const [part, time] of [[parts.fired, alert.triggered_at], [parts.seen, alert.last_seen_at]]) {
+    setText(parts.ended, alert.resolved_at ? "resolved " : "last ");
+    for (const [part, time] of [[parts.fired, alert.triggered_at], [parts.seen, latest(alert)]]) {
       part.setAttribute("datetime", time);
       part.title = moment(time);
       setText(part, age(time));
@@ -120,7 +126,9 @@ export class List {
     const now = Date.now();
     for (const { alert, parts } of this.rows.values()) {
       setText(parts.fired, age(alert.triggered_at, now));
-      setText(parts.seen, age(alert.last_seen_at, now));
+      setText(parts.seen, age(latest(alert), now));
     }
   }
 }
+
+const latest = (alert) => alert.resolved_at ?? alert.last_seen_at;
