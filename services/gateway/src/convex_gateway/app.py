@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -39,6 +40,9 @@ from convex_gateway.shield import Shield
 RESOURCES = (frameworks, rules, channels, alerts, deliveries, notifications, me, broadcast)
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+_NO_TELEMETRY: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""Spans are the shield's. FastAPI's own double them and carry whole queries, where careless clients put tokens."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ def create_app(gateway: Gateway, *, parts: Parts | None = None, lifespan: Lifesp
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan or _no_lifespan,
+        telemetry=_NO_TELEMETRY,
         middleware=[Middleware(Shield, hot=parts.hot), Middleware(BodyLimit)],
         exception_handlers={
             ConvexError: problems.on_convex_error,
