@@ -20,8 +20,10 @@ from prometheus_client import CollectorRegistry
 
 from convex_common.ids import Ids
 from convex_common.metrics import Metrics
+from convex_common.postgres.database import connect
 from convex_common.secretbox import SecretBox
 from convex_notifier.main import Notifier
+from convex_notifier.session import Session
 from convex_notifier.settings import NotifierSettings
 from tests.support.eventually import eventually
 from tests.support.postgres import Store
@@ -156,6 +158,16 @@ def _insert(connection: psycopg.Connection[Any], table: str, row: Mapping[str, A
     names = ", ".join(row)
     holes = ", ".join(f"%({name})s" for name in row)
     connection.execute(f"INSERT INTO {table} ({names}) VALUES ({holes})", row)
+
+
+@contextmanager
+def session(store: Store) -> Iterator[Session]:
+    """A connection as the notifier's threads keep one."""
+    kept = Session(lambda: connect(store.url, "tests"))
+    try:
+        yield kept
+    finally:
+        kept.close()
 
 
 @contextmanager

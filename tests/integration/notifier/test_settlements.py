@@ -10,15 +10,15 @@ import psycopg
 import pytest
 
 from convex_common.postgres.bootstrap import ensure_workspace
-from convex_common.postgres.database import Database
 from convex_notifier.deliveries import Claim, Deliveries
 from convex_notifier.domain import answer
 from convex_notifier.domain.answer import Answer
 from convex_notifier.domain.outcome import Delivered, Failed, Outcome, PutOff, Quarantined, RetryIn
+from convex_notifier.session import Session
 from convex_notifier.settlements import Attempt, Settlement, Settlements
 from convex_notifier.settler import Settler
 from tests.support.eventually import eventually
-from tests.support.notifying import IDS, Ledger
+from tests.support.notifying import IDS, Ledger, session
 from tests.support.postgres import Store
 
 
@@ -28,19 +28,29 @@ def ledger(store: Store) -> Ledger:
 
 
 @pytest.fixture
-def deliveries(database: Database) -> Deliveries:
-    return Deliveries(database, per_target=64, lease_seconds=30)
+def connected(store: Store) -> Iterator[Session]:
+    with session(store) as kept:
+        yield kept
 
 
 @pytest.fixture
-def settlements(database: Database) -> Settlements:
-    return Settlements(database)
+def deliveries(connected: Session) -> Deliveries:
+    return Deliveries(connected, per_target=64, lease_seconds=30)
+
+
+@pytest.fixture
+def settlements(connected: Session) -> Settlements:
+    return Settlements(connected)
 
 
 def settled(claim: Claim, outcome: Outcome | None = None, given: Answer | None = None) -> Settlement:
     """A delivery whose attempt was answered so."""
     attempt = Attempt(IDS.new(), given or answer.accepted(200, "ok"), dt.datetime.now(dt.UTC), 0.1)
     return Settlement(claim, attempt, outcome or Delivered())
+
+
+def claimed(deliveries: Deliveries, count: int) -> list[Claim]:
+    return [loaded.claim for loaded in deliveries.take(count)]
 
 
 def taken_by_others(ledger: Ledger, claims: Sequence[Claim]) -> None:
@@ -50,7 +60,7 @@ def taken_by_others(ledger: Ledger, claims: Sequence[Claim]) -> None:
 
 def test_every_outcome_at_once(ledger: Ledger, deliveries: Deliveries, settlements: Settlements) -> None:
     ledger.deliver_many(ledger.webhook("http://x/"), 5, last_error="before")
-    done, again, failed, stuck, waiting = deliveries.claim(5)
+    done, again, failed, stuck, waiting = claimed(deliveries, 5)
     lost = settlements.save(
         [
             settled(done),
@@ -96,7 +106,7 @@ def test_the_lost_among_many_are_named_and_not_written(
     ledger: Ledger, deliveries: Deliveries, settlements: Settlements
 ) -> None:
     ledger.deliver_many(ledger.webhook("http://x/"), 20)
-    claims = deliveries.claim(20)
+    claims = claimed(deliveries, 20)
     taken_by_others(ledger, claims[7:9])
     saved = [settled(claim) for claim in claims]
     assert settlements.save(saved) == saved[7:9]
@@ -107,7 +117,7 @@ def test_the_lost_among_many_are_named_and_not_written(
 
 def test_saving_twice_writes_once(ledger: Ledger, deliveries: Deliveries, settlements: Settlements) -> None:
     ledger.deliver(ledger.webhook("http://x/"))
-    (claim,) = deliveries.claim(1)
+    (claim,) = claimed(deliveries, 1)
     once = settled(claim)
     assert settlements.save([once]) == []
     assert settlements.save([once]) == [once]
@@ -118,16 +128,16 @@ def test_an_expired_lease_that_nobody_took_is_still_mine(
     ledger: Ledger, deliveries: Deliveries, settlements: Settlements
 ) -> None:
     ledger.deliver(ledger.webhook("http://x/"))
-    (mine,) = deliveries.claim(5)
+    (mine,) = claimed(deliveries, 5)
     ledger.execute("UPDATE deliveries SET lease_until = now(), due_at = now()")
     assert settlements.save([settled(mine)]) == []
     assert ledger.count("delivered") == 1
-    assert deliveries.claim(5) == []
+    assert claimed(deliveries, 5) == []
 
 
 def test_a_retry_is_due_by_the_database_clock(ledger: Ledger, deliveries: Deliveries, settlements: Settlements) -> None:
     ledger.deliver(ledger.webhook("http://x/"))
-    (mine,) = deliveries.claim(1)
+    (mine,) = claimed(deliveries, 1)
     (began,) = ledger.rows("SELECT clock_timestamp() AS at")
     settlements.save([settled(mine, RetryIn(30.0, "why", "busy"))])
     (ended,) = ledger.rows("SELECT clock_timestamp() AS at")
@@ -135,7 +145,7 @@ def test_a_retry_is_due_by_the_database_clock(ledger: Ledger, deliveries: Delive
     wait = dt.timedelta(seconds=30)
     assert began["at"] + wait <= row["due_at"] <= ended["at"] + wait
     assert row["next_attempt_at"] == row["due_at"]
-    assert deliveries.claim(1) == []
+    assert claimed(deliveries, 1) == []
 
 
 def test_workspaces_are_kept_apart(store: Store, deliveries: Deliveries, settlements: Settlements) -> None:
@@ -145,7 +155,7 @@ def test_workspaces_are_kept_apart(store: Store, deliveries: Deliveries, settlem
         ledgers.append(Ledger(Store(store.url, store.owner_url, other)))
     for ledger in ledgers:
         ledger.deliver_many(ledger.webhook("http://x/"), 3)
-    claims = [loaded.claim for loaded in deliveries.take(9)]
+    claims = claimed(deliveries, 9)
     assert len(claims) == 9
     taken_by_others(ledgers[0], claims[:1])
     lost = settlements.save([settled(claim) for claim in claims])
@@ -168,7 +178,7 @@ class TestSettler:
         self, ledger: Ledger, deliveries: Deliveries, settlements: Settlements
     ) -> None:
         ledger.deliver_many(ledger.webhook("http://x/"), 5)
-        claims = deliveries.claim(5)
+        claims = claimed(deliveries, 5)
         bad = settled(claims[2], given=Answer(answer.Verdict.ACCEPTED, excerpt="a\x00b"))
         all_ = [bad if claim is claims[2] else settled(claim) for claim in claims]
         with pytest.raises(psycopg.DataError):
@@ -186,7 +196,7 @@ class TestSettler:
         self, ledger: Ledger, deliveries: Deliveries, settler: Settler
     ) -> None:
         ledger.deliver_many(ledger.webhook("http://x/"), 10)
-        claims = deliveries.claim(10)
+        claims = claimed(deliveries, 10)
         ledger.store_away()
         for claim in claims:
             settler.settle(settled(claim))

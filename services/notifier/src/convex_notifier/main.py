@@ -17,7 +17,7 @@ from convex_common.errors import SettingsError
 from convex_common.health import StatusServer
 from convex_common.ids import Ids
 from convex_common.metrics import Metrics
-from convex_common.postgres.database import Database
+from convex_common.postgres.database import Database, connect
 from convex_common.redis.broker import Worker, make_broker
 from convex_common.redis.live import LivePublisher
 from convex_common.settings import load
@@ -31,6 +31,7 @@ from convex_notifier.domain.backoff import Backoff
 from convex_notifier.domain.breaker import BreakerPolicy
 from convex_notifier.handler import DeliveryHandler
 from convex_notifier.network import Network
+from convex_notifier.session import Session
 from convex_notifier.settings import NotifierSettings
 from convex_notifier.settlements import Settlements
 from convex_notifier.settler import Settler
@@ -40,8 +41,7 @@ log = logging.getLogger(__name__)
 GRACE = 10.0
 """Seconds that attempts under way have to finish, and to be saved, when the process is asked to stop."""
 
-LEDGER = 2
-"""Connections for claiming and for saving; apart from the others, so that neither ever waits for one."""
+NAME = "convex-notifier"
 
 INBOXES = 8
 """Connections at most for in-app notifications."""
@@ -61,14 +61,15 @@ class Notifier:
 
     def __init__(self, settings: NotifierSettings, metrics: Metrics) -> None:
         threads = settings.notifier_threads
-        self._ledger = Database(settings.database_url, "convex-notifier", size=LEDGER)
-        self._inboxes = Database(settings.database_url, "convex-notifier", size=min(INBOXES, threads))
+        self._sessions = [Session(lambda: connect(settings.database_url, NAME)) for _ in range(2)]
+        claiming, saving = self._sessions
+        self._inboxes = Database(settings.database_url, NAME, size=min(INBOXES, threads))
         self._publisher = LivePublisher(settings.cache_redis_url, settings.queue_prefix)
         self._webhook = Webhook(Network(settings.egress), connections=threads)
         deliveries = Deliveries(
-            self._ledger, per_target=settings.notifier_per_target, lease_seconds=settings.notifier_lease_seconds
+            claiming, per_target=settings.notifier_per_target, lease_seconds=settings.notifier_lease_seconds
         )
-        self._settler = Settler(Settlements(self._ledger).save, saved=self._wake)
+        self._settler = Settler(Settlements(saving).save, saved=self._wake)
         pause = settings.notifier_breaker_seconds
         handler = DeliveryHandler(
             self._settler.settle,
@@ -96,8 +97,7 @@ class Notifier:
 
     def start(self) -> None:
         """Start every thread; needs neither PostgreSQL nor Redis to be there yet."""
-        for database in (self._ledger, self._inboxes):
-            database.open()
+        self._inboxes.open()
         self._worker.start()
         self._settler.start()
         self.dispatcher.start()
@@ -109,11 +109,12 @@ class Notifier:
             self._webhook.close()
         else:
             log.warning("attempts under way are left to their leases' end")
-        self._settler.stop(max(1.0, deadline - time.monotonic()))
+        if self._settler.stop(max(1.0, deadline - time.monotonic())) and not self.dispatcher.is_alive():
+            for session in self._sessions:
+                session.close()
         self._worker.stop(timeout=2.0)
         self._publisher.close()
-        for database in (self._ledger, self._inboxes):
-            database.close()
+        self._inboxes.close()
         self._broker.close()
 
     def _wake(self) -> None:

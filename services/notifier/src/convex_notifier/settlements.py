@@ -8,50 +8,25 @@ import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+import psycopg
 from psycopg.types.numeric import Int2, Int4, Int8
 
-from convex_common.contracts import DELIVERIES_DUE
-from convex_common.postgres.database import Connection, Database
-from convex_notifier.deliveries import WORKSPACE, Claim
+from convex_common.postgres.database import Connection, Row
+from convex_notifier.deliveries import Claim
 from convex_notifier.domain.answer import Answer
 from convex_notifier.domain.outcome import Delivered, Failed, Outcome, PutOff, Quarantined, RetryIn
+from convex_notifier.session import Session
+
+Cursor: TypeAlias = psycopg.Cursor[Row]
 
 SLOTS: Final = 64
 
-# The token alone says whose it is: a lease that ran out while PostgreSQL was away is still ours until somebody else
-# claims the delivery, and settling it then is what keeps it from being sent twice. A row without an attempt is put off.
 SETTLE: Final = """
-WITH clock AS MATERIALIZED (SELECT clock_timestamp() AS now),
-held AS (
-    UPDATE deliveries d SET status = u.status,
-        attempts = d.attempts + (u.attempt IS NOT NULL AND u.status <> 'delivered')::integer,
-        last_error = CASE WHEN u.attempt IS NULL THEN d.last_error ELSE u.error END,
-        delayed_reason = u.reason, lease_token = NULL, lease_until = NULL,
-        due_at = coalesce(clock.now + make_interval(secs => u.wait), d.due_at),
-        next_attempt_at = clock.now + make_interval(secs => u.wait),
-        finished_at = CASE WHEN u.wait IS NULL THEN clock.now END
-    FROM clock, unnest(%(id)b::uuid[], %(token)b::int8[], %(status)b::text[], %(error)b::text[], %(reason)b::text[],
-                       %(wait)b::float8[], %(attempt)b::uuid[], %(number)b::int2[], %(status_code)b::int4[],
-                       %(answer)b::text[], %(started_at)b::timestamptz[], %(duration_ms)b::float8[])
-         AS u(id, token, status, error, reason, wait, attempt, number, status_code, answer, started_at, duration_ms)
-    WHERE d.workspace_id = %(workspace)s AND d.id = u.id AND d.lease_token = u.token
-    RETURNING u.*),
-recorded AS (
-    INSERT INTO attempts
-        (id, workspace_id, delivery_id, number, outcome, status_code, error, answer, started_at, duration_ms)
-    SELECT attempt, %(workspace)s, id, number, CASE status WHEN 'pending' THEN 'retry' ELSE status END, status_code,
-           error, answer, started_at, duration_ms
-    FROM held WHERE attempt IS NOT NULL),
-counted AS (
-    INSERT INTO queue_counters AS c (workspace_id, queue, minute, slot, completed, failed)
-    SELECT %(workspace)s, %(queue)s, date_trunc('minute', min(clock.now)), %(slot)s,
-           count(*) FILTER (WHERE status = 'delivered'), count(*) FILTER (WHERE status <> 'delivered')
-    FROM held, clock WHERE status <> 'pending' HAVING count(*) > 0
-    ON CONFLICT (workspace_id, queue, minute, slot)
-    DO UPDATE SET completed = c.completed + excluded.completed, failed = c.failed + excluded.failed)
-SELECT id, token FROM held"""
+SELECT id, token FROM settle_deliveries(
+    %b, %b, %b::uuid[], %b::int8[], %b::text[], %b::text[], %b::text[], %b::float8[], %b::uuid[], %b::int2[],
+    %b::int4[], %b::text[], %b::timestamptz[], %b::float8[])"""
 
 # The commits of one pipeline wait for the disk once, at the last. Were that one's leases all lost, the others would
 # follow within moments; a server that crashes before has their deliveries repeated under the same ids.
@@ -78,14 +53,14 @@ class Settlement:
 
 
 class Settlements:
-    """Saves any number at once, in one round trip."""
+    """Saves any number at once, in one round trip; for the one thread that saves."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._slot = random.randrange(SLOTS)  # noqa: S311 - spreads processes over counters
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._slot = Int2(random.randrange(SLOTS))  # noqa: S311 - spreads processes over counters
 
     def save(self, settlements: Sequence[Settlement]) -> list[Settlement]:
-        """Save each whose lease is still its claim's; the others, of which nothing was written.
+        """Save each whose lease is still its claim's, in a transaction for each workspace; the others.
 
         Raises StoreUnavailable where PostgreSQL is away, and psycopg's errors where it refused: some workspaces' may be
         saved then, and saving those again finds their leases gone.
@@ -93,48 +68,43 @@ class Settlements:
         of_workspace: dict[uuid.UUID, list[Settlement]] = defaultdict(list)
         for settlement in settlements:
             of_workspace[settlement.claim.workspace_id].append(settlement)
-        cursors = []
-        with self._database.transaction() as connection, connection.pipeline():
-            for place, (workspace_id, mine) in enumerate(of_workspace.items(), 1):
-                if place > 1:  # the first is begun by psycopg
-                    connection.execute("BEGIN")
-                if place < len(of_workspace):
-                    connection.execute(NO_WAIT)
-                cursors.append(self._settle(connection, workspace_id, mine))
-                connection.execute("COMMIT")
-        held = {row for cursor in cursors for row in cursor.fetchall()}
+        with self._session.connected() as connection:
+            if len(of_workspace) == 1:
+                cursors = [self._settle(connection, *one) for one in of_workspace.items()]
+            else:
+                cursors = self._settle_each(connection, list(of_workspace.items()))
+            held = {row for cursor in cursors for row in cursor.fetchall()}
         return [one for one in settlements if (one.claim.id, one.claim.token) not in held]
 
-    def _settle(self, connection: Connection, workspace_id: uuid.UUID, settlements: Sequence[Settlement]) -> Any:
-        connection.execute(WORKSPACE, (str(workspace_id),))
-        rows = [_row(settlement) for settlement in settlements]
-        values = {
-            "workspace": workspace_id,
-            "queue": DELIVERIES_DUE.queue,
-            "slot": Int2(self._slot),
-            **{name: [row[name] for row in rows] for name in rows[0]},
-        }
-        return connection.execute(SETTLE, values, binary=True)
+    def _settle_each(
+        self, connection: Connection, of_workspace: Sequence[tuple[uuid.UUID, Sequence[Settlement]]]
+    ) -> list[Cursor]:
+        cursors = []
+        with connection.pipeline():
+            for place, one in enumerate(of_workspace, 1):
+                connection.execute("BEGIN")
+                if place < len(of_workspace):
+                    connection.execute(NO_WAIT)
+                cursors.append(self._settle(connection, *one))
+                connection.execute("COMMIT")
+        return cursors
+
+    def _settle(self, connection: Connection, workspace_id: uuid.UUID, settlements: Sequence[Settlement]) -> Cursor:
+        columns = zip(*map(_row, settlements), strict=True)
+        return connection.execute(SETTLE, (workspace_id, self._slot, *map(list, columns)), binary=True)
 
 
-def _row(settlement: Settlement) -> dict[str, Any]:
-    status, wait, reason, error = _decided(settlement.outcome)
+def _row(settlement: Settlement) -> tuple[Any, ...]:
+    """As settle_deliveries takes it, column by column."""
     claim, attempt = settlement.claim, settlement.attempt
-    code = attempt.answer.status_code if attempt else None
-    return {
-        "id": claim.id,
-        "token": Int8(claim.token),
-        "status": status,
-        "error": error,
-        "reason": reason,
-        "wait": wait,
-        "attempt": attempt.id if attempt else None,
-        "number": Int2(claim.failures + 1),
-        "status_code": None if code is None else Int4(code),
-        "answer": attempt.answer.excerpt if attempt else None,
-        "started_at": attempt.started_at if attempt else None,
-        "duration_ms": attempt.seconds * 1000 if attempt else None,
-    }
+    status, wait, reason, error = _decided(settlement.outcome)
+    decided = (claim.id, Int8(claim.token), status, error, reason, wait)
+    number = Int2(claim.failures + 1)
+    if attempt is None:
+        return *decided, None, number, None, None, None, None
+    code = attempt.answer.status_code
+    tried = None if code is None else Int4(code), attempt.answer.excerpt, attempt.started_at, attempt.seconds * 1000
+    return *decided, attempt.id, number, *tried
 
 
 def _decided(outcome: Outcome | PutOff) -> tuple[str, float | None, str | None, str | None]:

@@ -10,8 +10,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Final
 
-import psycopg
-
 from convex_common.errors import StoreUnavailable
 from convex_common.logging import bound
 from convex_notifier.settlements import Settlement
@@ -116,7 +114,7 @@ class Settler:
         """Save a group; those to try again."""
         try:
             lost = self._save([one.settlement for one in group])
-        except (StoreUnavailable, psycopg.InterfaceError) as error:
+        except StoreUnavailable as error:
             return self._patient(group, error)
         except Exception:
             if len(group) > 1:  # one of them is at fault: the others are not

@@ -210,6 +210,75 @@ BEGIN
     SELECT c.id, c.workspace_id, new_token, c.attempts FROM claimed c WHERE c.status = 'pending';
 END $$;
 
+-- take_deliveries: claims and reads what there is to send, in one round trip. Invoker's rights: what is read of each
+-- workspace is read under its own policies, one workspace after the other.
+CREATE FUNCTION take_deliveries(max_rows integer, max_per_target integer, lease interval, max_attempts integer)
+RETURNS TABLE (id uuid, workspace_id uuid, token bigint, attempts smallint, target text, alert_id uuid, traceparent text,
+               age float8, notification_id uuid, cause text, sequence integer, reason text, data bytea,
+               created_at timestamptz, channel_id uuid, kind text, config text, secrets bytea, enabled boolean,
+               deleted boolean)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE ids uuid[]; workspaces uuid[]; workspace uuid;
+BEGIN
+    SELECT array_agg(c.id), array_agg(DISTINCT c.workspace_id) INTO ids, workspaces
+    FROM claim_deliveries(max_rows, max_per_target, lease, max_attempts) c;
+    FOREACH workspace IN ARRAY coalesce(workspaces, '{}') LOOP
+        PERFORM set_config('app.workspace_id', workspace::text, true);
+        RETURN QUERY
+            SELECT d.id, d.workspace_id, d.lease_token, d.attempts, d.target, d.alert_id, d.traceparent,
+                   extract(epoch FROM clock_timestamp() - d.created_at)::float8,
+                   n.id, n.cause, n.sequence, n.reason, n.data, n.created_at,
+                   c.id, c.kind, c.config::text, c.secrets, c.enabled, c.deleted_at IS NOT NULL
+            FROM unnest(ids) u(id)
+            JOIN deliveries d ON d.workspace_id = workspace AND d.id = u.id
+            JOIN notifications n ON n.workspace_id = d.workspace_id AND n.id = d.notification_id
+            JOIN channels c ON c.workspace_id = d.workspace_id AND c.id = d.channel_id;
+    END LOOP;
+END $$;
+
+-- settle_deliveries: what became of claimed deliveries, set-wise; returns those that were still held under their tokens.
+-- The token alone says whose a delivery is: a lease that ran out while PostgreSQL was away is still its worker's until
+-- another claims the delivery, and settling it then is what keeps it from being sent twice. Without an attempt it is put off.
+CREATE FUNCTION settle_deliveries(workspace uuid, counter smallint, ids uuid[], tokens bigint[], statuses text[],
+    errors text[], reasons text[], waits float8[], attempt_ids uuid[], numbers smallint[], status_codes integer[],
+    answers text[], started timestamptz[], durations_ms float8[])
+RETURNS TABLE (id uuid, token bigint)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE at timestamptz := clock_timestamp();
+BEGIN
+    PERFORM set_config('app.workspace_id', workspace::text, true);
+    RETURN QUERY
+    WITH held AS (
+        UPDATE deliveries d SET status = u.status,
+            attempts = d.attempts + (u.attempt IS NOT NULL AND u.status <> 'delivered')::integer,
+            last_error = CASE WHEN u.attempt IS NULL THEN d.last_error ELSE u.error END,
+            delayed_reason = u.reason, lease_token = NULL, lease_until = NULL,
+            due_at = coalesce(at + make_interval(secs => u.wait), d.due_at),
+            next_attempt_at = at + make_interval(secs => u.wait),
+            finished_at = CASE WHEN u.wait IS NULL THEN at END
+        FROM unnest(ids, tokens, statuses, errors, reasons, waits, attempt_ids, numbers, status_codes, answers, started,
+                    durations_ms)
+             AS u(id, token, status, error, reason, wait, attempt, number, status_code, answer, started_at, duration_ms)
+        WHERE d.workspace_id = workspace AND d.id = u.id AND d.lease_token = u.token
+        RETURNING u.*),
+    recorded AS (
+        INSERT INTO attempts (id, workspace_id, delivery_id, number, outcome, status_code, error, answer, started_at,
+                              duration_ms)
+        SELECT h.attempt, workspace, h.id, h.number, CASE h.status WHEN 'pending' THEN 'retry' ELSE h.status END,
+               h.status_code, h.error, h.answer, h.started_at, h.duration_ms
+        FROM held h WHERE h.attempt IS NOT NULL),
+    counted AS (
+        INSERT INTO queue_counters AS c (workspace_id, queue, minute, slot, completed, failed)
+        SELECT workspace, 'notification', date_trunc('minute', at), counter,
+               count(*) FILTER (WHERE h.status = 'delivered'), count(*) FILTER (WHERE h.status <> 'delivered')
+        FROM held h WHERE h.status <> 'pending' HAVING count(*) > 0
+        ON CONFLICT ON CONSTRAINT queue_counters_pkey
+        DO UPDATE SET completed = c.completed + excluded.completed, failed = c.failed + excluded.failed)
+    SELECT h.id, h.token FROM held h;
+END $$;
+
 -- feed_positions: where each workspace's feed stands; the gateway compares it with what it has seen.
 CREATE FUNCTION feed_positions(workspaces uuid[])
 RETURNS TABLE (workspace_id uuid, epoch uuid, last_offset bigint)
