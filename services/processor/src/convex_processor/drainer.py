@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE, LAST_PAUSE = 0.1, 2.0
 GATHER = 0.004
 """Seconds to wait for more where a claim was small but others came meanwhile: a batch costs as much as ten events."""
-FEW, MANY = 4, 64
+FEW, MANY = 10, 64
 
 
 @dataclass(frozen=True)
