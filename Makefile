@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PACKAGES := libs/common libs/sdk-python libs/dev services/gateway services/processor services/notifier services/analytics services/scheduler
+PACKAGES := libs/common libs/sdk-python libs/admin libs/dev services/gateway services/processor services/notifier services/analytics services/scheduler
 STAMP  := $(VENV)/.installed
 
 help: ## these words
@@ -46,7 +46,7 @@ bench: $(STAMP) ## measure speed beside the peers
 lock: ## resolve requirements.lock anew
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
 	@printf '%s\n' $(PACKAGES:%=./%) | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		$(patsubst %,--no-emit-package convex-%,common alerts dev gateway processor notifier analytics scheduler) pyproject.toml - -o requirements.lock
+		$(patsubst %,--no-emit-package convex-%,common alerts admin dev gateway processor notifier analytics scheduler) pyproject.toml - -o requirements.lock
 
 clean: ## the virtual environment, data and caches
 	rm -rf $(VENV) .convex .tools .mypy_cache .ruff_cache .hypothesis .import_linter_cache

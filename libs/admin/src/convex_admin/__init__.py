@@ -1,0 +1,1 @@
+"""Bootstrap, audit, keys, back-up: what an installation needs from outside its API."""
