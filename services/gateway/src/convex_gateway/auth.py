@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from starlette.types import Scope
+
 from convex_common.errors import Forbidden, Unauthorized
 
 if TYPE_CHECKING:
@@ -66,6 +68,13 @@ class Authenticator:
         self._memberships = memberships
         self._clock = clock
 
+    async def caller(self, scope: Scope) -> Principal:
+        """Who makes this request. Unauthorized (naming why), Forbidden, StoreUnavailable."""
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        if len(given) > 1:
+            raise Unauthorized("there is more than one Authorization header", cure="send one")
+        return await self.principal(given[0].decode("latin-1") if given else None)
+
     async def principal(self, authorization_header: str | None) -> Principal:
         """Of an `Authorization: Bearer …` header. Unauthorized (naming why), StoreUnavailable."""
         if authorization_header is None:
@@ -77,7 +86,7 @@ class Authenticator:
 
     async def from_token(self, token: str) -> Principal:
         """Of a token alone, as sockets send it. Unauthorized (naming why), StoreUnavailable."""
-        claims = self._tokens.read(token, self._clock())
+        claims = await self._tokens.read(token, self._clock())
         role = await self._memberships.role_of(claims.workspace_id, claims.user_id)
         if role is None:
             raise Unauthorized("the token's subject is no member of its workspace")

@@ -120,7 +120,7 @@ class Operation(APIRoute):
 
         async def checked(request: Request) -> Response:
             gateway: Gateway = request.app.state.gateway
-            principal = await gateway.authenticator.principal(request.headers.get("authorization"))
+            principal = await gateway.authenticator.caller(request.scope)
             principal.require(needed)
             request.state.principal = principal
             if self.body_field is not None:

@@ -50,7 +50,7 @@ class TokenReader:
         self._remembered = remembered
         self._claims: OrderedDict[bytes, Claims] = OrderedDict()
 
-    def read(self, token: str, now: float) -> Claims:
+    async def read(self, token: str, now: float) -> Claims:
         """The claims, or Unauthorized with the reason and without the token. `now` in seconds since the epoch."""
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         claims = self._claims.get(digest)

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from convex_common.errors import Forbidden, StoreUnavailable, Unauthorized
 from convex_common.metrics import Metrics
-from convex_gateway.auth import Authenticator, Role
+from convex_gateway.auth import Authenticator, Principal, Role
 from convex_gateway.memberships import FRESH_SECONDS, Memberships
 from convex_gateway.tokens import Claims
 
@@ -23,7 +23,7 @@ class Tokens:
     def __init__(self, role: Role = Role.OWNER) -> None:
         self.claims = Claims(WORKSPACE, "ada", role, 100.0, operator=False)
 
-    def read(self, token: str, now: float) -> Claims:
+    async def read(self, token: str, now: float) -> Claims:
         assert token == "token"
         return self.claims
 
@@ -63,6 +63,17 @@ def test_a_bearer_header_is_read(header: str) -> None:
 def test_another_header_is_refused(header: str | None) -> None:
     with pytest.raises(Unauthorized, match="Authorization"):
         asyncio.run(authenticator().principal(header))
+
+
+def test_a_request_has_one_header_or_none_that_counts() -> None:
+    def ask(*headers: str) -> Principal:
+        scope = {"type": "http", "headers": [(b"authorization", header.encode()) for header in headers]}
+        return asyncio.run(authenticator().caller(scope))
+
+    assert ask("Bearer token").user_id == "ada"
+    for headers, why in (((), "no Authorization header"), (("Bearer token", "Bearer token"), "more than one")):
+        with pytest.raises(Unauthorized, match=why):
+            ask(*headers)
 
 
 @pytest.mark.parametrize("token", Role)

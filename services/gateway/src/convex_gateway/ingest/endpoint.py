@@ -83,9 +83,9 @@ class Endpoint:
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         method = scope["method"]
         operation = self._operations["GET" if method == "HEAD" else method]
-        headers = _headers(scope)
-        principal = await self._authenticator.principal(headers.get(b"authorization"))
+        principal = await self._authenticator.caller(scope)
         principal.require(operation.role)
+        headers = _headers(scope)
         if method == "POST":
             _check_media_type(headers.get(b"content-type", ""))
         received = Received(
