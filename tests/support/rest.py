@@ -24,6 +24,7 @@ from convex_common.domain.channel import Channel
 from convex_common.domain.severity import Severity
 from convex_common.feed import LiveMessage
 from convex_common.ids import Ids
+from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.alert_actions import AlertActions
 from convex_common.postgres.alert_store import save
@@ -31,6 +32,7 @@ from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.bootstrap import ensure_members, ensure_workspace
 from convex_common.postgres.configuration import load_channels
 from convex_common.postgres.database import Database
+from convex_common.redis.measures import MeasureStore
 from convex_common.secretbox import SecretBox
 from convex_gateway.app import Parts, create_app
 from convex_gateway.auth import Authenticator, Role
@@ -40,6 +42,8 @@ from convex_gateway.tokens import TokenReader
 from tests.support.postgres import Store
 
 SECRET = "a secret that is only good for tests, 32 bytes and more"
+NO_REDIS = "redis://127.0.0.1:1/0"
+"""Nobody listens there."""
 MEMBERS = {"viewer": Role.VIEWER, "responder": Role.RESPONDER, "editor": Role.EDITOR, "owner": Role.OWNER}
 
 
@@ -224,6 +228,8 @@ def gateway_of(database: AsyncDatabase, threads: Database, redis: Remembered) ->
         authenticator=Authenticator(tokens, Memberships(in_database(database), metrics)),
         actions=AlertActions(threads, ids, redis, Sent(redis)),
         metrics=metrics,
+        measures=Measures(),
+        measure_store=MeasureStore(NO_REDIS, "tests"),
         ids=ids,
         sender=cast("Any", redis),
         writer=absent,

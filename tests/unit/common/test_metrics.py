@@ -5,7 +5,8 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from convex_common.metrics import LATENCY_MS_BUCKETS, Metrics
+from convex_common.domain.distribution import LATENCY_MS_BUCKETS
+from convex_common.metrics import Metrics
 
 
 def exposed(registry: CollectorRegistry) -> dict[str, set[str]]:

@@ -3,62 +3,101 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-from convex_common.metrics import LATENCY_MS_BUCKETS
-
-BUCKETS: Final = (*LATENCY_MS_BUCKETS, float("inf"))
+from convex_common.domain.distribution import Distribution
 
 Key = tuple[UUID, str, str]
 """A workspace, a measure's name and its label, empty where it has none."""
 
+ALERT_LATENCY: Final = "alert_latency"
+QUEUE_WAIT: Final = "queue_wait"
+QUEUE_PROCESSING: Final = "queue_processing"
+CACHE_HITS: Final = "cache_hits"
+CACHE_MISSES: Final = "cache_misses"
+CACHE_ERRORS: Final = "cache_errors"
+WS_SENT: Final = "ws_sent"
+WS_RECEIVED: Final = "ws_received"
+WS_ERRORS: Final = "ws_errors"
+WS_CLIENTS: Final = "ws_clients"
+WS_SUBSCRIPTIONS: Final = "ws_subscriptions"
+
+LABELLED_BY_ID: Final = frozenset({ALERT_LATENCY})
+"""Measures whose labels are a workspace's ids: outside of its recent figures they are summed without them."""
+
+MOST_SERIES: Final = 10_000
+"""Series that are told apart between two flushes; further labels are counted without their label."""
+
 
 @dataclass
-class Distribution:
-    """How many values fell into each bucket (upper bounds in ms, the last one infinite), and their sum."""
-
-    counts: list[int] = field(default_factory=lambda: [0] * len(BUCKETS))
-    total: float = 0.0
-
-
-@dataclass(frozen=True)
 class Deltas:
     """What was gathered between two calls of `take`."""
 
-    counts: dict[Key, int]
-    distributions: dict[Key, Distribution]
+    counts: Counter[Key] = field(default_factory=Counter)
+    distributions: dict[Key, Distribution] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.counts or self.distributions)
 
+    def merge(self, other: Deltas) -> None:
+        """The other's as well."""
+        self.counts.update(other.counts)
+        for key, distribution in other.distributions.items():
+            self.distributions.setdefault(key, Distribution()).merge(distribution)
+
 
 class Measures:
-    """Counts and millisecond latencies by workspace. Thread-safe, and bounded by the number of workspaces' labels."""
+    """Counts, millisecond latencies and levels by workspace. Thread-safe, and bounded however long nobody takes."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_SERIES) -> None:
         self._lock = threading.Lock()
-        self._counts: Counter[Key] = Counter()
-        self._distributions: dict[Key, Distribution] = {}
+        self._most = most
+        self._deltas = Deltas()
+        self._levels: Counter[tuple[UUID, str]] = Counter()
 
     def count(self, workspace_id: UUID, name: str, label: str = "", by: int = 1) -> None:
         """One more, or `by` more."""
         with self._lock:
-            self._counts[workspace_id, name, label] += by
+            counts = self._deltas.counts
+            counts[self._bounded(counts, (workspace_id, name, label))] += by
 
     def observe(self, workspace_id: UUID, name: str, milliseconds: float, label: str = "") -> None:
         """One value of a latency."""
+        self.observe_all(workspace_id, name, ((label, milliseconds),))
+
+    def observe_all(self, workspace_id: UUID, name: str, values: Iterable[tuple[str, float]]) -> None:
+        """A batch's values of a latency, each with its label, under one lock."""
         with self._lock:
-            distribution = self._distributions.setdefault((workspace_id, name, label), Distribution())
-            distribution.counts[bisect_left(BUCKETS, milliseconds)] += 1
-            distribution.total += milliseconds
+            distributions = self._deltas.distributions
+            for label, milliseconds in values:
+                key = self._bounded(distributions, (workspace_id, name, label))
+                distribution = distributions.get(key)
+                if distribution is None:
+                    distribution = distributions[key] = Distribution()
+                distribution.add(milliseconds)
+
+    def rise(self, workspace_id: UUID, name: str, by: int = 1) -> None:
+        """A level of this process, such as its open sockets, has risen, or fallen where `by` is negative."""
+        with self._lock:
+            key = (workspace_id, name)
+            self._levels[key] += by
+            if not self._levels[key]:
+                del self._levels[key]
+
+    def levels(self) -> dict[tuple[UUID, str], int]:
+        """The levels as they stand; those at 0 are left out."""
+        with self._lock:
+            return dict(self._levels)
 
     def take(self) -> Deltas:
         """Everything since the last call; it is the caller's from now on."""
         with self._lock:
-            deltas = Deltas(dict(self._counts), self._distributions)
-            self._counts, self._distributions = Counter(), {}
+            deltas, self._deltas = self._deltas, Deltas()
         return deltas
+
+    def _bounded(self, known: dict[Key, int] | dict[Key, Distribution], key: Key) -> Key:
+        return key if key in known or len(known) < self._most else (key[0], key[1], "")

@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-LATENCY_MS_BUCKETS: Final = (5, 10, 20, 30, 50, 75, 100, 150, 250, 500, 1000, 2500, 5000)
+from convex_common.domain.distribution import LATENCY_MS_BUCKETS
+
 QUEUE_SECONDS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 RESPONSE_SECONDS_BUCKETS: Final = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400, 604800)
 

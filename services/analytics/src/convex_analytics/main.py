@@ -18,10 +18,12 @@ from convex_common.contracts import JOB_DUE, PREDICTION_DUE
 from convex_common.errors import SettingsError
 from convex_common.health import StatusServer
 from convex_common.ids import Ids
+from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.database import Database, Limits
 from convex_common.postgres.job_runner import JobRunner
 from convex_common.redis.broker import Worker, make_broker, standard_middleware
+from convex_common.redis.flusher import flusher_of
 from convex_common.settings import load
 
 log = logging.getLogger(__name__)
@@ -40,7 +42,7 @@ def run(settings: AnalyticsSettings) -> int:
     """Wire everything, run, and stop: a job under way is given back, so that another worker goes on at once."""
     json_logging.configure("analytics", settings.log_level)
     provider = tracing.configure("analytics", settings)
-    metrics = Metrics(CollectorRegistry())
+    metrics, measures = Metrics(CollectorRegistry()), Measures()
     ids = Ids()
     lease = settings.analytics_lease_seconds
     limits = Limits(statement=min(30.0, lease / 2), idle_in_transaction=lease)
@@ -63,10 +65,12 @@ def run(settings: AnalyticsSettings) -> int:
         live=lambda: True,
         host=settings.metrics_host,
     )
+    flusher = flusher_of(measures, settings.cache_redis_url, settings.queue_prefix)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     status.start()
+    flusher.start()
     worker.start()
     poller.start()
     log.info("waiting for jobs", extra={"threads": settings.analytics_threads})
@@ -75,6 +79,7 @@ def run(settings: AnalyticsSettings) -> int:
     prediction.stop()
     worker.stop(timeout=3.0)
     poller.stop(timeout=2.0)
+    flusher.stop()
     status.stop()
     database.close()
     broker.close()

@@ -10,11 +10,13 @@ from convex_gateway.settings import GatewaySettings
 
 if TYPE_CHECKING:
     from convex_common.ids import Ids
+    from convex_common.measures import Measures
     from convex_common.metrics import Metrics
     from convex_common.ports import FeedPublisher
     from convex_common.postgres.alert_actions import AlertActions
     from convex_common.postgres.async_database import AsyncDatabase
     from convex_common.redis.async_sender import AsyncSender
+    from convex_common.redis.measures import MeasureStore
     from convex_common.secretbox import SecretBox
     from convex_gateway.ingest.writer import InboxWriter
     from convex_gateway.live.hub import Hub
@@ -29,6 +31,8 @@ class Gateway:
     authenticator: Authenticator
     actions: AlertActions
     metrics: Metrics
+    measures: Measures
+    measure_store: MeasureStore
     ids: Ids
     sender: AsyncSender
     writer: InboxWriter

@@ -19,12 +19,15 @@ from convex_common import tracing
 from convex_common.errors import SettingsError
 from convex_common.health import StatusServer
 from convex_common.ids import Ids
+from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.alert_actions import AlertActions
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.database import Database
 from convex_common.redis.async_sender import AsyncSender
+from convex_common.redis.flusher import flusher_of
 from convex_common.redis.live import LivePublisher
+from convex_common.redis.measures import MeasureStore
 from convex_common.redis.sender import Sender
 from convex_common.secretbox import SecretBox
 from convex_common.settings import load
@@ -70,6 +73,7 @@ def run(settings: GatewaySettings) -> int:
         gateway.serving = False
         await gateway.hub.drain()
 
+    flusher = flusher_of(gateway.measures, settings.cache_redis_url, settings.queue_prefix, levels=True)
     server = DrainingServer(_config(settings, app), drain)
     status = StatusServer(
         settings.prometheus_port,
@@ -82,9 +86,11 @@ def run(settings: GatewaySettings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     status.start()
+    flusher.start()
     try:
         server.run()
     finally:
+        flusher.stop()
         status.stop()
         publisher.close()
         sender.close()
@@ -110,6 +116,8 @@ def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublishe
         authenticator=Authenticator(tokens, Memberships(in_database(database), metrics)),
         actions=AlertActions(threads, ids, publisher, sender),
         metrics=metrics,
+        measures=Measures(),
+        measure_store=MeasureStore(settings.cache_redis_url, settings.queue_prefix),
         ids=ids,
         sender=hints,
         writer=InboxWriter(settings.database_url, ids, hints),

@@ -16,9 +16,11 @@ from convex_common.contracts import DELIVERIES_DUE
 from convex_common.errors import SettingsError
 from convex_common.health import StatusServer
 from convex_common.ids import Ids
+from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.database import Database, connect
 from convex_common.redis.broker import Worker, make_broker
+from convex_common.redis.flusher import flusher_of
 from convex_common.redis.live import LivePublisher
 from convex_common.settings import load
 from convex_notifier.breakers import Breakers
@@ -125,7 +127,7 @@ def run(settings: NotifierSettings) -> int:
     """Run until a signal."""
     json_logging.configure("notifier", settings.log_level)
     provider = tracing.configure("notifier", settings)
-    metrics = Metrics(CollectorRegistry())
+    metrics, measures = Metrics(CollectorRegistry()), Measures()
     notifier = Notifier(settings, metrics)
     status = StatusServer(
         settings.prometheus_port,
@@ -134,14 +136,17 @@ def run(settings: NotifierSettings) -> int:
         live=notifier.is_alive,
         host=settings.metrics_host,
     )
+    flusher = flusher_of(measures, settings.cache_redis_url, settings.queue_prefix)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     status.start()
+    flusher.start()
     notifier.start()
     log.info("delivering", extra={"threads": settings.notifier_threads})
     stopping.wait()
     notifier.stop()
+    flusher.stop()
     status.stop()
     if provider is not None:
         provider.shutdown()

@@ -15,9 +15,11 @@ from convex_common.contracts import EVENTS_ACCEPTED
 from convex_common.errors import SettingsError
 from convex_common.health import StatusServer
 from convex_common.ids import Ids
+from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.database import Connection, Database, Limits, connect
 from convex_common.redis.broker import Sender, Worker, make_broker, standard_middleware
+from convex_common.redis.flusher import flusher_of
 from convex_common.redis.live import LivePublisher
 from convex_common.settings import load
 from convex_processor.batches import BatchProcessor
@@ -44,7 +46,7 @@ def run(settings: ProcessorSettings) -> int:
     """Wire everything, run, and stop in the order that loses nothing."""
     json_logging.configure("processor", settings.log_level)
     provider = tracing.configure("processor", settings)
-    metrics = Metrics(CollectorRegistry())
+    metrics, measures = Metrics(CollectorRegistry()), Measures()
     ids = Ids()
     configurations = Configurations()
     sender = Sender(settings.redis_url, settings.queue_prefix)
@@ -74,10 +76,12 @@ def run(settings: ProcessorSettings) -> int:
         live=lambda: True,
         host=settings.metrics_host,
     )
+    flusher = flusher_of(measures, settings.cache_redis_url, settings.queue_prefix)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     status.start()
+    flusher.start()
     worker.start()
     poller.start()
     log.info("processing", extra={"drainers": settings.processor_drainers})
@@ -85,6 +89,7 @@ def run(settings: ProcessorSettings) -> int:
     poller.stop()
     worker.stop(timeout=5.0)
     pool.stop(timeout=10.0)
+    flusher.stop()
     status.stop()
     database.close()
     broker.close()

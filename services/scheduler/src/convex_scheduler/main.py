@@ -17,10 +17,12 @@ from convex_common import tracing
 from convex_common.errors import NotFound, SettingsError
 from convex_common.health import StatusServer
 from convex_common.ids import Ids
+from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.database import Database, Limits
 from convex_common.postgres.job_runner import Job, JobRefused, JobRunner
 from convex_common.redis.broker import Sender
+from convex_common.redis.flusher import flusher_of
 from convex_common.settings import load
 from convex_scheduler.asking import Asker
 from convex_scheduler.jobs import cleanup, partitions
@@ -74,7 +76,7 @@ def run(settings: SchedulerSettings, words: argparse.Namespace) -> int:
 def serve(settings: SchedulerSettings) -> int:
     """The loop on one machine, and the installation's metrics."""
     provider = tracing.configure("scheduler", settings)
-    metrics = Metrics(CollectorRegistry())
+    metrics, measures = Metrics(CollectorRegistry()), Measures()
     stopping = _stop_signals()
     database, sender = _database(settings), Sender(settings.redis_url, settings.queue_prefix)
     database.open()
@@ -92,7 +94,9 @@ def serve(settings: SchedulerSettings) -> int:
         live=lambda: True,
         host=settings.metrics_host,
     )
+    flusher = flusher_of(measures, settings.cache_redis_url, settings.queue_prefix)
     status.start()
+    flusher.start()
     threads = [
         threading.Thread(target=target, args=(stopping,), name=name, daemon=True)
         for name, target in (("loop", loop.run), ("readings", readings.run))
@@ -104,6 +108,7 @@ def serve(settings: SchedulerSettings) -> int:
     runner.stop()
     for thread in threads:
         thread.join(timeout=3.0)
+    flusher.stop()
     status.stop()
     database.close()
     sender.close()
