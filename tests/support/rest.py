@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
@@ -113,10 +113,23 @@ class Api:
     def call(
         self, method: str, path: str, *, role: str = "editor", token: str | None = None, **more: Any
     ) -> httpx.Response:
+        return self._runner.run(self.request(method, path, role=role, token=token, **more))
+
+    async def request(
+        self, method: str, path: str, *, role: str = "editor", token: str | None = None, **more: Any
+    ) -> httpx.Response:
         token = token or token_of(self.workspace_id, role, role)
         headers = {"Authorization": f"Bearer {token}"} | more.pop("headers", {})
         address = path if path.startswith(("/api", "/healthz", "/readyz", "/openapi")) else f"/api/v1{path}"
-        return self._runner.run(self._client.request(method, address, headers=headers, **more))
+        return await self._client.request(method, address, headers=headers, **more)
+
+    def at_once(self, requests: Sequence[Coroutine[Any, Any, httpx.Response]]) -> list[httpx.Response]:
+        """The answers to requests that are all under way at the same time."""
+
+        async def gathered() -> list[httpx.Response]:
+            return await asyncio.gather(*requests)
+
+        return self._runner.run(gathered())
 
     def get(self, path: str, **more: Any) -> httpx.Response:
         return self.call("GET", path, **more)

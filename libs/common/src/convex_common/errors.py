@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -36,6 +37,36 @@ class Unauthorized(ConvexError):
 
 class Conflict(ConvexError):
     """The thing's state does not allow it."""
+
+
+class InFlight(Conflict):
+    """The same request, by its Idempotency-Key, is being answered; the same call gets that answer in a moment."""
+
+    retry = True
+    retry_after: ClassVar[float] = 1.0
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a request with this Idempotency-Key is under way", cure="send it again in a second to get its answer"
+        )
+
+
+class QuotaReached(Conflict):
+    """The workspace has as many of these as it may have."""
+
+
+class RateLimited(ConvexError):
+    """Too much in too short a time; the same call may succeed in `retry_after` seconds.
+
+    `headers` tell the limit that was reached.
+    """
+
+    retry = True
+
+    def __init__(self, message: str, retry_after: float, headers: Mapping[str, str]) -> None:
+        super().__init__(message, cure="send less, or spread it over more time")
+        self.retry_after = retry_after
+        self.headers = headers
 
 
 class Invalid(ConvexError):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
@@ -16,12 +17,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from convex_common.errors import InFlight
 from convex_common.logging import bound
+from convex_common.postgres import idempotency as idempotent
+from convex_common.postgres.database import Connection
 from convex_common.postgres.workspaces import raise_version
 from convex_gateway import non_finite
 from convex_gateway.auth import Principal, Role
 from convex_gateway.context import Gateway
-from convex_gateway.problems import MEDIA_TYPE, Malformed, NotFinite, UnsupportedMediaType
+from convex_gateway.idempotency import HEADER, METHODS, Once, may_be_kept, once, parameter, replayed, sealed
+from convex_gateway.problems import MEDIA_TYPE, Malformed, NotFinite, UnsupportedMediaType, answer_to
+
+log = logging.getLogger(__name__)
 
 PREFIX: Final = "/api/v1"
 ROLE: Final = "x-required-role"
@@ -41,6 +48,34 @@ MEANINGS: Final = {
 }
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+Handle = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+AfterCommit = Callable[[], Awaitable[object]]
+
+
+class Work:
+    """What one call does to the stores: in its own transactions, or in one that is held for the whole call."""
+
+    def __init__(self, once: Once | None = None, held: AsyncConnection | None = None) -> None:
+        self.once = once
+        self.held = held
+        self.kept = False
+        """Whether the answer is stored already, by a transaction of its own."""
+        self._after: list[AfterCommit] = []
+
+    def after_commit(self, callback: AfterCommit) -> None:
+        """Have it called once what was done is committed."""
+        self._after.append(callback)
+
+    async def committed(self) -> None:
+        """Call what waits for the commit. What fails of it is logged: the work is done all the same."""
+        waiting, self._after = self._after, []
+        for callback in waiting:
+            try:
+                await callback()
+            except Exception:
+                log.exception("what follows a commit failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +84,7 @@ class Call:
 
     gateway: Gateway
     principal: Principal
+    work: Work
 
     @property
     def workspace_id(self) -> uuid.UUID:
@@ -57,9 +93,14 @@ class Call:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction for the caller's workspace."""
+        """A transaction for the caller's workspace; a part of the one that stores the answer, where one is held."""
+        if self.work.held is not None:
+            async with self.work.held.begin_nested():
+                yield self.work.held
+            return
         async with self.gateway.database.transaction(self.workspace_id) as connection:
             yield connection
+        await self.work.committed()
 
     @asynccontextmanager
     async def configuring(self) -> AsyncIterator[AsyncConnection]:
@@ -68,9 +109,28 @@ class Call:
             await raise_version(connection, self.workspace_id)
             yield connection
 
+    def after_commit(self, callback: AfterCommit) -> None:
+        """Have it called once what was written is committed and before the caller is answered: hints, invalidations.
+
+        At best effort: after a crash in between it is not called.
+        """
+        self.work.after_commit(callback)
+
+    def keeping(self, answer: Callable[[bytes], Response]) -> Callable[[Connection, bytes], None] | None:
+        """For work in a thread's transaction: what stores its answer there. None where the request has no key."""
+        once, box = self.work.once, self.gateway.secrets
+        if once is None:
+            return None
+
+        def keep(connection: Connection, data: bytes) -> None:
+            idempotent.keep_now(connection, once.workspace_id, once.scope, once.request, sealed(answer(data), box))
+            self.work.kept = True
+
+        return keep
+
 
 async def _call(request: Request) -> Call:
-    return Call(request.app.state.gateway, request.state.principal)
+    return Call(request.app.state.gateway, request.state.principal, request.state.work)
 
 
 Authorized = Annotated[Call, Depends(_call)]
@@ -123,13 +183,56 @@ class Operation(APIRoute):
             principal = await gateway.authenticator.caller(request.scope)
             principal.require(needed)
             request.state.principal = principal
+            request.state.work = work = Work()
             if self.body_field is not None:
                 _check_media_type(request)
                 request = JsonRequest(request.scope, request.receive)
             with bound(workspace_id=principal.workspace_id):
-                return await handle(request)
+                if request.method in METHODS and (key := request.headers.get(HEADER)) is not None:
+                    return await _once(request, await _once_of(request, key), handle)
+                answer = await handle(request)
+                await work.committed()
+                return answer
 
         return checked
+
+
+async def _once_of(request: Request, key: str) -> Once:
+    principal: Principal = request.state.principal
+    return once(
+        principal.workspace_id,
+        principal.user_id,
+        request.method,
+        request.url.path,
+        key,
+        query=request.url.query,
+        if_match=request.headers.get("if-match", ""),
+        body=await request.body(),
+    )
+
+
+async def _once(request: Request, once: Once, handle: Handle) -> Response:
+    """The answer, made and stored in one transaction; or the first one, where there is one."""
+    gateway: Gateway = request.app.state.gateway
+    async with gateway.database.transaction(once.workspace_id) as connection:
+        found = await idempotent.claim(connection, once.workspace_id, once.scope)
+        if found is not None:
+            return replayed(once, found, gateway.secrets)
+        request.state.work = work = Work(once, connection)
+        try:
+            answer = await handle(request)
+        except Exception as error:
+            answer = await answer_to(request, error)
+        if (
+            may_be_kept(answer)
+            and not work.kept
+            and not await idempotent.keep(
+                connection, once.workspace_id, once.scope, once.request, sealed(answer, gateway.secrets)
+            )
+        ):
+            raise InFlight
+    await work.committed()
+    return answer
 
 
 def _check_media_type(request: Request) -> None:
@@ -176,7 +279,7 @@ class Resource:
                 tags=[self._tag],
                 summary=summary.strip().rstrip("."),
                 description=rest.strip(),
-                openapi_extra={ROLE: role.value, "security": [{"bearer": []}]},
+                openapi_extra={ROLE: role.value, "security": [{"bearer": []}], **_parameters_of(method)},
                 strict_content_type=False,
             )
             if headers:
@@ -193,9 +296,16 @@ class Resource:
         return declare
 
 
+def _parameters_of(method: str) -> dict[str, Any]:
+    """What every operation of this method takes besides its own."""
+    return {"parameters": [parameter()]} if method in METHODS else {}
+
+
 def _errors_of(route: APIRoute) -> set[int]:
     """What can go wrong with an operation of this form."""
     errors = {401, 403, 500, 503}
+    if METHODS & (route.methods or set()):
+        errors |= {409, 422}
     if route.param_convertors:
         errors.add(404)
     if _takes_parameters(route.dependant):

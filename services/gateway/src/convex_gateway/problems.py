@@ -17,9 +17,11 @@ from convex_common.errors import (
     Conflict,
     ConvexError,
     Forbidden,
+    InFlight,
     Invalid,
     NotFound,
     PreconditionFailed,
+    RateLimited,
     StoreUnavailable,
     Unauthorized,
 )
@@ -114,20 +116,45 @@ def of_error(error: ConvexError) -> Response:
             return problem(401, "unauthorized", "Not signed in", _sentence(error), headers=challenge)
         case Forbidden():
             return problem(403, "forbidden", "Not allowed", _sentence(error))
+        case InFlight():
+            retry = _retry_after(error.retry_after)
+            return problem(409, "in-flight", "It is being answered already", _sentence(error), headers=retry)
+        case RateLimited():
+            headers = {**error.headers, **_retry_after(error.retry_after)}
+            return problem(429, "rate-limited", "Too many requests", _sentence(error), headers=headers)
         case Conflict():
             return problem(409, "conflict", "Its state does not allow it", _sentence(error))
         case PreconditionFailed():
             return problem(412, "precondition-failed", "It has changed meanwhile", _sentence(error))
         case StoreUnavailable():
-            retry = {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
             return problem(
                 503,
                 "unavailable",
                 "Unavailable for the moment",
                 "A store that this needs cannot be reached; nothing was changed. Try the same again later.",
-                headers=retry,
+                headers=_retry_after(error.retry_after),
             )
     return internal(None)
+
+
+def _retry_after(seconds: float) -> dict[str, str]:
+    return {"Retry-After": str(max(1, math.ceil(seconds)))}
+
+
+async def answer_to(request: Request, error: Exception) -> Response:
+    """What the handlers below make of an error; one that none of them takes, or that is the server's, is raised."""
+    match error:
+        case ConvexError():
+            answer = await on_convex_error(request, error)
+        case RequestValidationError():
+            answer = await on_invalid_request(request, error)
+        case HTTPException():
+            answer = await on_http_error(request, error)
+        case _:
+            raise error
+    if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise error
+    return answer
 
 
 def internal(trace_id: str | None) -> Response:

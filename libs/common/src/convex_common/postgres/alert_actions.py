@@ -22,6 +22,9 @@ from convex_common.tracing import new_traceparent
 
 log = logging.getLogger(__name__)
 
+Keep = Callable[[Connection, bytes], None]
+"""Stores what is answered, an alert's JSON, in the transaction of the action."""
+
 
 class AlertActions:
     """Acknowledge and resolve. Synchronous: an event loop calls it in a thread."""
@@ -33,10 +36,17 @@ class AlertActions:
         self._sender = sender
 
     def acknowledge(
-        self, workspace_id: uuid.UUID, alert_id: uuid.UUID, *, user_id: str, if_match: int | None, now: dt.datetime
+        self,
+        workspace_id: uuid.UUID,
+        alert_id: uuid.UUID,
+        *,
+        user_id: str,
+        if_match: int | None,
+        now: dt.datetime,
+        keep: Keep | None = None,
     ) -> bytes:
         """The alert's JSON afterwards. NotFound, Conflict, PreconditionFailed (it is not of version `if_match`)."""
-        return self._act(workspace_id, alert_id, if_match, now, lambda alert, _: acknowledge(alert, user_id, now))
+        return self._act(workspace_id, alert_id, if_match, now, keep, lambda alert, _: acknowledge(alert, user_id, now))
 
     def resolve(
         self,
@@ -47,6 +57,7 @@ class AlertActions:
         notes: str | None,
         if_match: int | None,
         now: dt.datetime,
+        keep: Keep | None = None,
     ) -> bytes:
         """The alert's JSON afterwards. NotFound, Conflict, PreconditionFailed."""
         return self._act(
@@ -54,6 +65,7 @@ class AlertActions:
             alert_id,
             if_match,
             now,
+            keep,
             lambda alert, connection: resolve(alert, user_id, notes, now, load_channels(connection)),
         )
 
@@ -63,6 +75,7 @@ class AlertActions:
         alert_id: uuid.UUID,
         if_match: int | None,
         now: dt.datetime,
+        keep: Keep | None,
         decide: Callable[[Alert, Connection], Changes],
     ) -> bytes:
         traceparent = new_traceparent()
@@ -76,6 +89,9 @@ class AlertActions:
                 )
             changes = decide(alert, connection).within(traceparent)
             written = save(connection, workspace_id, changes, self._ids, now)
+            answer = as_wire(changes.updated[0])
+            if keep is not None:
+                keep(connection, answer)
             events = written.live_events()
         self._publisher.publish(events)
         for start in range(0, len(written.delivery_ids), MAX_DELIVERIES):
@@ -84,4 +100,4 @@ class AlertActions:
         for entry in changes.entries:
             with bound(workspace_id=workspace_id, alert_id=alert_id):
                 log.info("alert %s", entry.event.value, extra={"user_id": entry.actor})
-        return as_wire(changes.updated[0])
+        return answer

@@ -124,6 +124,7 @@ async def acknowledge_alert(
         user_id=call.principal.user_id,
         if_match=_version(if_match),
         now=now,
+        keep=call.keeping(_alert),
     )
     return _acted(call, "acknowledge", await asyncio.to_thread(act), now)
 
@@ -147,6 +148,7 @@ async def resolve_alert(
         notes=resolution.notes if resolution else None,
         if_match=_version(if_match),
         now=now,
+        keep=call.keeping(_alert),
     )
     return _acted(call, "resolve", await asyncio.to_thread(act), now)
 

@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 import secrets
 import uuid
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -119,7 +120,8 @@ async def test_channel(call: Authorized, channel_id: uuid.UUID) -> object:
             data=sample_alert(call.workspace_id, alert_id, channel.name, call.principal.user_id, now),
             traceparent=traceparent,
         )
-    await call.gateway.sender.send(DELIVERIES_DUE, DeliveryIds((str(delivery_id),)), traceparent)
+    hint = DeliveryIds((str(delivery_id),))
+    call.after_commit(partial(call.gateway.sender.send, DELIVERIES_DUE, hint, traceparent))
     return TestSent(delivery_id=delivery_id)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 from typing import Annotated
 
 from fastapi import Query
@@ -58,7 +59,8 @@ async def replay_delivery(call: Authorized, delivery_id: uuid.UUID) -> object:
             raise Conflict("the delivery's channel was deleted")
         await rows.replay(connection, call.workspace_id, delivery_id, traceparent)
         replayed = _found(await rows.find(connection, call.workspace_id, delivery_id))
-    await call.gateway.sender.send(DELIVERIES_DUE, DeliveryIds((str(delivery_id),)), traceparent)
+    hint = DeliveryIds((str(delivery_id),))
+    call.after_commit(partial(call.gateway.sender.send, DELIVERIES_DUE, hint, traceparent))
     return replayed
 
 
