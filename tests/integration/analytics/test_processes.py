@@ -28,26 +28,40 @@ def ask(database: Database, job: str, queue: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("contract", "job", "error"),
+    ("contract", "job", "status", "told"),
     [
         pytest.param(
             JOB_DUE,
             "nonsense",
-            "nonsense: there is no such analytics job; known are analytics-aggregation",
+            "failed",
+            "nonsense: there is no such analytics job; known are analytics-aggregation, pattern-detection",
             id="unknown job",
         ),
-        pytest.param(PREDICTION_DUE, "predictions", "predictions: predictions are not available yet", id="prediction"),
+        pytest.param(
+            PREDICTION_DUE,
+            "nonsense",
+            "failed",
+            "nonsense: there is no such prediction job; known are predictions",
+            id="unknown prediction",
+        ),
+        pytest.param(PREDICTION_DUE, "predictions", "skipped", "predictions are not available yet", id="predictions"),
+        pytest.param(JOB_DUE, "pattern-detection", "skipped", "pattern detection is not available yet", id="patterns"),
     ],
 )
 def test_what_cannot_be_done_is_on_record(
-    store: Store, valkey: Valkey, queue_prefix: str, contract: Contract[JobDue], job: str, error: str
+    store: Store, valkey: Valkey, queue_prefix: str, contract: Contract[JobDue], job: str, status: str, told: str
 ) -> None:
     sender = Sender(valkey.url, queue_prefix)
     with running("convex-analytics", environment(store, valkey.url, queue_prefix)) as analytics:
         eventually(analytics.ready, within=20)
         eventually(lambda: sender.send(contract, JobDue(job, "2026-03-10T02:00:00Z")))
-        run = jobs.when_status(store, job, "failed")
-        assert (run["queue"], run["last_error"], run["attempts"]) == (contract.queue, error, 1)
+        run = jobs.when_status(store, job, status)
+        refused = status == "failed"
+        assert (run["queue"], run["attempts"], run["last_error"] or run["detail"]["skipped"]) == (
+            contract.queue,
+            refused,
+            told,
+        )
         processed = f'queue_processing_seconds_count{{queue="{contract.queue}"}}'
         eventually(lambda: analytics.metric(processed) == 1)
         assert analytics.stop() == 0
@@ -62,7 +76,7 @@ def test_without_redis_the_poller_does_it(
         ask(database, "analytics-aggregation", "analytics")
         ask(database, "predictions", "prediction")
         assert jobs.when_status(store, "analytics-aggregation", "completed")["claims"] == 1
-        jobs.when_status(store, "predictions", "failed")
+        jobs.when_status(store, "predictions", "skipped")
         absent_valkey.start()
         sender = Sender(absent_valkey.url, queue_prefix)
         eventually(lambda: sender.send(JOB_DUE, JobDue("nonsense", "2026-03-10T02:00:00Z")))

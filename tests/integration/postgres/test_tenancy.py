@@ -25,7 +25,7 @@ from tests.integration.postgres.catalogue import (
 from tests.support.postgres import Store
 
 # Of the installation: nothing of a tenant is in them.
-INSTALLATION = {"alembic_version", "inbox_shards", "job_runs"}
+INSTALLATION = {"alembic_version", "inbox_shards", "job_runs", "job_totals"}
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from convex_common.postgres import job_runs
 from convex_common.postgres.bootstrap import ensure_workspace
 from convex_common.postgres.database import Database
 from convex_common.postgres.job_runner import JobRunner
+from convex_common.timetable import LOCAL_QUEUE
 from convex_scheduler.jobs import cleanup
-from convex_scheduler.timetable import LOCAL_QUEUE
 from tests.support import jobs
 from tests.support.postgres import Store
 
@@ -25,12 +25,14 @@ SECOND = dt.timedelta(seconds=30)
 NEVER = None
 
 
-def add(store: Store, job: str, slot: int, status: str, age: dt.timedelta | None) -> None:
+def add(
+    store: Store, job: str, slot: int, status: str, age: dt.timedelta | None, *, requested_by: str | None = None
+) -> None:
     with psycopg.connect(store.owner_url) as owner:
         owner.execute(
-            "INSERT INTO job_runs (id, job, slot, queue, status, finished_at, created_at) "
-            "VALUES (%s, %s, %s, 'analytics', %s, now() - %s::interval, now() - interval '90 days')",
-            (IDS.new(), job, SLOT + dt.timedelta(hours=slot), status, age),
+            "INSERT INTO job_runs (id, job, slot, queue, status, requested_by, finished_at, created_at) "
+            "VALUES (%s, %s, %s, 'analytics', %s, %s, now() - %s::interval, now() - interval '90 days')",
+            (IDS.new(), job, SLOT + dt.timedelta(hours=slot), status, requested_by, age),
         )
 
 
@@ -60,6 +62,7 @@ def clean(database: Database, *, enabled: bool = True, batch: int = 1000) -> job
     [
         pytest.param("completed", cleanup.KEEP_COMPLETED - SECOND, True, id="completed, not an hour ago"),
         pytest.param("completed", cleanup.KEEP_COMPLETED + SECOND, False, id="completed over an hour ago"),
+        pytest.param("skipped", cleanup.KEEP_COMPLETED + SECOND, False, id="skipped over an hour ago"),
         pytest.param("failed", cleanup.KEEP_FAILED - SECOND, True, id="failed, not a day ago"),
         pytest.param("failed", cleanup.KEEP_FAILED + SECOND, False, id="failed over a day ago"),
         pytest.param("quarantined", dt.timedelta(days=80), True, id="quarantined"),
@@ -80,8 +83,8 @@ def test_limits(database: Database, store: Store, status: str, age: dt.timedelta
     ("history", "left"),
     [
         pytest.param(["completed", "completed", "completed"], [2], id="the newest slot"),
-        pytest.param(["completed", "failed", "failed"], [0, 2], id="and the newest success"),
-        pytest.param(["failed", "completed"], [1], id="in one"),
+        pytest.param(["completed", "failed", "failed"], [2], id="whatever became of it"),
+        pytest.param(["skipped", "skipped"], [1], id="also if it had nothing to do"),
         pytest.param(["quarantined", "completed"], [0, 1], id="and what waits for a person"),
     ],
 )
@@ -91,6 +94,26 @@ def test_a_job_is_never_forgotten(database: Database, store: Store, history: lis
     clean(database)
     found = jobs.rows(store, "SELECT slot FROM job_runs WHERE job = 'some' ORDER BY slot")
     assert [row["slot"] for row in found] == [SLOT + dt.timedelta(hours=slot) for slot in left]
+
+
+def test_what_people_asked_for_is_no_slot_of_the_timetable(database: Database, store: Store) -> None:
+    add(store, "some", 0, "completed", dt.timedelta(days=1))
+    add(store, "some", 1, "completed", dt.timedelta(days=1), requested_by="ada")
+    clean(database)
+    (left,) = jobs.rows(store, "SELECT slot FROM job_runs WHERE job = 'some'")
+    assert left["slot"] == SLOT
+
+
+def test_totals_outlive_the_runs(database: Database, store: Store) -> None:
+    for slot, status in enumerate(["completed", "completed", "failed", "skipped", "quarantined", "completed"]):
+        add(store, "some", slot, status, dt.timedelta(days=30) - slot * dt.timedelta(minutes=1))
+    (before,) = jobs.rows(store, "SELECT * FROM job_totals WHERE job = 'some'")
+    assert (before["completed"], before["failed"], before["skipped"], before["quarantined"]) == (3, 1, 1, 1)
+    assert before["last_status"] == "completed"
+    assert before["last_run_at"] == before["last_success_at"]
+    clean(database)
+    assert len(jobs.rows(store, "SELECT FROM job_runs WHERE job = 'some'")) == 2
+    assert jobs.rows(store, "SELECT * FROM job_totals WHERE job = 'some'") == [before]
 
 
 def test_counters_of_every_workspace_in_batches(database: Database, store: Store) -> None:

@@ -14,9 +14,10 @@ import pytest
 
 from convex_common.errors import LeaseLost, NotFound, StoreUnavailable
 from convex_common.ids import Ids
-from convex_common.postgres import job_runs
+from convex_common.job_status import OUTCOMES
+from convex_common.postgres import job_figures, job_runs
 from convex_common.postgres.database import Database
-from convex_common.postgres.job_runner import Job, JobRefused, JobRunner, Lease
+from convex_common.postgres.job_runner import Job, JobRefused, JobRunner, JobSkipped, Lease
 from convex_common.postgres.job_runs import Claim, Run, RunStatus
 from tests.support.eventually import eventually
 from tests.support.postgres import Store
@@ -185,6 +186,85 @@ def test_a_refused_run_fails_at_once(database: Database) -> None:
     runner(database, refuses).drain()
     run = found(database)
     assert (run.status, run.attempts, run.last_error) == (RunStatus.FAILED, 1, "never")
+
+
+def test_a_run_with_nothing_to_do_is_over_and_no_failure(database: Database, store: Store) -> None:
+    def skips(lease: Lease) -> Mapping[str, Any]:
+        raise JobSkipped("not yet")
+
+    ask(database)
+    runner(database, skips).drain()
+    run = found(database)
+    assert (run.status, run.attempts, run.last_error, run.detail) == (
+        RunStatus.SKIPPED,
+        0,
+        None,
+        {"skipped": "not yet"},
+    )
+    assert run.status.is_final
+    with database.transaction() as connection:
+        counted = connection.execute("SELECT state, jobs FROM queue_counts() WHERE queue = 'analytics'").fetchall()
+    assert counted == [("completed", 1)]
+
+
+def test_a_run_of_another_job_is_left_to_those_who_can_do_it(database: Database) -> None:
+    ask(database, job="theirs")
+    ask(database, job="mine", slot=SLOT + MINUTE)
+    worker = JobRunner(database, "analytics", lambda name: lambda lease: {"did": name}, 60.0, only=("mine",))
+    assert worker.drain() == 1
+    assert found(database, "theirs").status is RunStatus.PENDING
+    assert found(database, "mine", SLOT + MINUTE).detail == {"did": "mine"}
+
+
+def test_progress_is_seen_while_it_runs_and_the_result_after(database: Database) -> None:
+    seen: list[Mapping[str, Any]] = []
+
+    def slow(lease: Lease) -> Mapping[str, Any]:
+        for done in (1, 2):
+            with database.transaction() as connection:
+                lease.hold(connection, {"done": done})
+            seen.append(found(database).detail)
+        with database.transaction() as connection:
+            lease.hold(connection)
+        seen.append(found(database).detail)
+        return {"done": 3}
+
+    ask(database)
+    runner(database, slow).drain()
+    assert seen == [{"done": 1}, {"done": 2}, {"done": 2}]
+    assert found(database).detail == {"done": 3}
+
+
+def test_totals_are_what_became_of_the_runs(database: Database, store: Store) -> None:
+    """Whatever ends a run counts it once: results, refusals, failures for good and workers that are killed."""
+
+    def job(lease: Lease) -> Mapping[str, Any]:
+        kind = lease.slot.minute % 4
+        if kind == 1:
+            raise JobSkipped("nothing")
+        if kind == 2:
+            raise JobRefused("never")
+        if kind == 3:
+            raise RuntimeError("again and again")
+        return {}
+
+    for number in range(16):
+        ask(database, slot=SLOT + number * MINUTE)
+    for _ in range(4):
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(lambda _: runner(database, job).drain(), range(4)))
+        make_due(store)
+    ask(database, slot=SLOT + 99 * MINUTE)
+    for _ in range(3):
+        claimed(database, lease=AT_ONCE)
+    claim(database)
+    with database.transaction() as connection:
+        figures = job_figures.read(connection)["some"]
+        truth = dict(connection.execute("SELECT status, count(*) FROM job_runs GROUP BY 1").fetchall())
+    assert {outcome: figures.of(outcome) for outcome in OUTCOMES} == truth
+    assert truth == {"completed": 4, "skipped": 4, "failed": 4, "quarantined": 5}
+    assert (figures.last_status, figures.last_error) == ("quarantined", "the worker stopped during the run")
+    assert not figures.running
 
 
 def test_an_interrupted_run_is_given_back_without_blame(database: Database) -> None:

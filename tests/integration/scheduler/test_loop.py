@@ -14,10 +14,10 @@ from convex_common.ids import Ids
 from convex_common.metrics import Metrics
 from convex_common.postgres.database import Database
 from convex_common.postgres.job_runner import JobRefused, JobRunner, Lease
+from convex_common.timetable import LOCAL_QUEUE, Priority, ScheduledJob, Timetable
 from convex_scheduler.asking import Asker
 from convex_scheduler.readings import Readings
 from convex_scheduler.serve import Loop
-from convex_scheduler.timetable import LOCAL_QUEUE, Priority, ScheduledJob, Timetable
 from tests.support import jobs
 from tests.support.postgres import Store
 
@@ -56,7 +56,9 @@ class World:
 
         runner = JobRunner(self.database, LOCAL_QUEUE, lambda name: job, 60.0)
         asker = Asker(self.database, self.sent, Ids())
+        self.asker = asker
         self.loop = Loop(Timetable((HOURLY, DAILY)), asker, runner, lambda: self.now)
+        self.without_asking = Loop(Timetable((HOURLY, DAILY)), asker, runner, lambda: self.now, asks=False)
 
     def at(self, hour: int, minute: int = 0) -> dt.datetime:
         return dt.datetime(2026, 3, 10, hour, minute, tzinfo=dt.UTC)
@@ -104,6 +106,26 @@ def test_a_clock_that_steps_back_repeats_nothing(database: Database, store: Stor
     assert len(jobs.rows(store, "SELECT FROM job_runs WHERE job = 'hourly'")) == 1
 
 
+def test_where_others_ask_it_does_what_is_asked(database: Database) -> None:
+    world = World(database)
+    world.without_asking.step()
+    assert (world.done, world.sent.messages) == ([], [])
+    world.asker.ask(HOURLY, world.at(12))
+    world.without_asking.step()
+    assert world.done == [world.at(12)]
+
+
+def test_a_run_by_hand_stands_for_no_slot(database: Database, store: Store) -> None:
+    world = World(database)
+    with psycopg.connect(store.owner_url) as owner:
+        owner.execute(
+            "INSERT INTO job_runs (id, job, slot, queue, requested_by) VALUES (%s, 'hourly', %s, %s, 'ada')",
+            (Ids().new(), world.now, LOCAL_QUEUE),
+        )
+    world.loop.step()
+    assert sorted(world.done) == [world.at(12), world.now]
+
+
 def test_two_schedulers_do_it_once(database: Database) -> None:
     one, other = World(database), World(database)
     one.loop.step()
@@ -118,13 +140,17 @@ def test_readings(database: Database, store: Store) -> None:
         return lambda lease: {}
 
     metrics = Metrics(CollectorRegistry())
-    readings = Readings(database, metrics, Timetable((HOURLY, DAILY)))
+    now = dt.datetime(2026, 3, 10, 12, 30, tzinfo=dt.UTC)
+    readings = Readings(database, metrics, Timetable((HOURLY, DAILY)), lambda: now)
     asker = Asker(database, Sent(), Ids())
     sample = metrics.registry.get_sample_value
 
     readings.read()
     assert sample("queue_job_count", {"queue": "analytics", "state": "waiting"}) == 0
     assert sample("scheduled_job_runs_total", {"job": "hourly", "status": "completed"}) == 0
+    assert sample("scheduled_job_info", {"job": "daily", "schedule": "0 2 * * *", "priority": "high"}) == 1
+    assert sample("scheduled_job_next_run_timestamp_seconds", {"job": "hourly"}) == now.timestamp() + 1800
+    assert sample("scheduled_job_last_status", {"job": "hourly", "status": "completed"}) is None
 
     slot = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
     asker.ask(HOURLY, slot)
@@ -153,3 +179,18 @@ def test_readings(database: Database, store: Store) -> None:
     assert last is not None
     assert abs(last - dt.datetime.now(dt.UTC).timestamp()) < 60
     assert sample("scheduled_job_last_success_timestamp_seconds", {"job": "daily"}) is None
+    assert sample("scheduled_job_last_status", {"job": "daily", "status": "failed"}) == 1
+    assert sample("scheduled_job_last_status", {"job": "daily", "status": "completed"}) == 0
+    assert sample("scheduled_job_running", {"job": "daily"}) == 0
+    duration = sample("scheduled_job_duration_seconds", {"job": "daily"})
+    assert duration is not None
+    assert 0 <= duration < 60
+
+    again = Metrics(CollectorRegistry())
+    Readings(database, again, Timetable((HOURLY, DAILY)), lambda: now).read()
+    runs = {"job": "hourly", "status": "completed"}
+    assert again.registry.get_sample_value("scheduled_job_runs_total", runs) == 1, "the total, whoever exports it"
+    with psycopg.connect(store.owner_url) as owner:
+        owner.execute("UPDATE job_totals SET completed = 0")
+    readings.read()
+    assert sample("scheduled_job_runs_total", runs) == 0, "after a restore"

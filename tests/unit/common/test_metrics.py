@@ -31,7 +31,16 @@ def used() -> CollectorRegistry:
     metrics.inbox_backlog.set(1)
     metrics.quarantined.labels("alert").set(1)
     metrics.scheduled_job_last_success_timestamp_seconds.labels("cleanup").set(1)
-    metrics.scheduled_job_runs.labels("cleanup", "succeeded").inc()
+    metrics.scheduled_job_runs.labels("cleanup", "completed").inc()
+    metrics.scheduled_job_last_status.labels("cleanup", "completed").set(1)
+    metrics.scheduled_job_info.labels("cleanup", "0 2 * * *", "low").set(1)
+    for gauge in (
+        metrics.scheduled_job_last_run_timestamp_seconds,
+        metrics.scheduled_job_next_run_timestamp_seconds,
+        metrics.scheduled_job_duration_seconds,
+        metrics.scheduled_job_running,
+    ):
+        gauge.labels("cleanup").set(1)
     metrics.system_health_score.set(100)
     return registry
 
@@ -57,6 +66,12 @@ def test_every_name_of_the_contract_with_its_labels() -> None:
         "alert_response_seconds_count": {"action"},
         "scheduled_job_last_success_timestamp_seconds": {"job"},
         "scheduled_job_runs_total": {"job", "status"},
+        "scheduled_job_last_run_timestamp_seconds": {"job"},
+        "scheduled_job_next_run_timestamp_seconds": {"job"},
+        "scheduled_job_last_status": {"job", "status"},
+        "scheduled_job_duration_seconds": {"job"},
+        "scheduled_job_running": {"job"},
+        "scheduled_job_info": {"job", "schedule", "priority"},
         "system_health_score": set(),
         "inbox_backlog": set(),
         "quarantined": {"queue"},

@@ -27,6 +27,9 @@ def a_run(status: RunStatus, **fields: Any) -> Run:
         pytest.param(a_run(RunStatus.COMPLETED, detail={"n": 1}), True, 'X completed {"n": 1}', Exit.DONE, id="done"),
         pytest.param(a_run(RunStatus.COMPLETED), False, "X completed before {}", Exit.DONE, id="done already"),
         pytest.param(
+            a_run(RunStatus.SKIPPED, detail={"skipped": "not yet"}), True, "X skipped: not yet", Exit.DONE, id="skipped"
+        ),
+        pytest.param(
             a_run(RunStatus.FAILED, attempts=1, last_error="no"), True, "X failed after 1 attempts: no", Exit.FAILED,
             id="refused",
         ),

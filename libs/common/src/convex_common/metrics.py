@@ -93,8 +93,50 @@ class Metrics:
 
     @cached_property
     def scheduled_job_runs(self) -> Counter:
-        """Finished runs per job and outcome."""
-        return self._counter("scheduled_job_runs_total", "Finished runs of a job, by outcome.", "job", "status")
+        """Finished runs of all time per job and outcome: completed, skipped, failed, quarantined."""
+        return self._counter(
+            "scheduled_job_runs_total", "Finished runs of a job of all time, by outcome.", "job", "status"
+        )
+
+    @cached_property
+    def scheduled_job_last_run_timestamp_seconds(self) -> Gauge:
+        """When each job's newest run ended, in Unix time."""
+        return self._gauge(
+            "scheduled_job_last_run_timestamp_seconds", "Unix time at which a job's newest run ended.", "job"
+        )
+
+    @cached_property
+    def scheduled_job_last_status(self) -> Gauge:
+        """How each job's newest run ended: 1 for that outcome, 0 for the others."""
+        return self._gauge(
+            "scheduled_job_last_status", "1 for the outcome of a job's newest run, 0 for the others.", "job", "status"
+        )
+
+    @cached_property
+    def scheduled_job_duration_seconds(self) -> Gauge:
+        """How long each job's newest run took."""
+        return self._gauge("scheduled_job_duration_seconds", "Seconds that a job's newest run took.", "job")
+
+    @cached_property
+    def scheduled_job_next_run_timestamp_seconds(self) -> Gauge:
+        """When each job is due next, in Unix time."""
+        return self._gauge("scheduled_job_next_run_timestamp_seconds", "Unix time at which a job is due next.", "job")
+
+    @cached_property
+    def scheduled_job_running(self) -> Gauge:
+        """Whether a run of each job is under way."""
+        return self._gauge("scheduled_job_running", "1 while a run of a job is under way.", "job")
+
+    @cached_property
+    def scheduled_job_info(self) -> Gauge:
+        """Each job's schedule (cron, UTC) and priority."""
+        return self._gauge(
+            "scheduled_job_info",
+            "1; the labels say when a job is due and how urgent it is.",
+            "job",
+            "schedule",
+            "priority",
+        )
 
     @cached_property
     def system_health_score(self) -> Gauge:

@@ -50,7 +50,7 @@ def run(settings: AnalyticsSettings) -> int:
     database.open()
     daily = aggregation.DailyAggregation(database)
     analytics = JobRunner(database, JOB_DUE.queue, jobs.analytics({aggregation.NAME: daily}), lease)
-    prediction = JobRunner(database, PREDICTION_DUE.queue, jobs.prediction, lease)
+    prediction = JobRunner(database, PREDICTION_DUE.queue, jobs.prediction(), lease)
     broker = make_broker(settings.redis_url, settings.queue_prefix, standard_middleware(metrics))
     handlers = {
         JOB_DUE: HintHandler(JOB_DUE, database, analytics, ids),

@@ -10,8 +10,8 @@ from convex_common.contracts import JOB_DUE, PREDICTION_DUE, Contract, JobDue
 from convex_common.ids import Ids
 from convex_common.postgres import job_runs
 from convex_common.postgres.database import Database
+from convex_common.timetable import ScheduledJob
 from convex_common.tracing import new_traceparent
-from convex_scheduler.timetable import ScheduledJob
 
 CONTRACTS: Final[Mapping[str, Contract[JobDue]]] = {JOB_DUE.queue: JOB_DUE, PREDICTION_DUE.queue: PREDICTION_DUE}
 

@@ -20,17 +20,17 @@ from convex_common.ids import Ids
 from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.database import Database, Limits
-from convex_common.postgres.job_runner import Job, JobRefused, JobRunner
+from convex_common.postgres.job_runner import Job, JobRunner
 from convex_common.redis.broker import Sender
 from convex_common.redis.flusher import flusher_of
 from convex_common.settings import load
+from convex_common.timetable import LOCAL_QUEUE, TIMETABLE, ScheduledJob
 from convex_scheduler.asking import Asker
 from convex_scheduler.jobs import cleanup, partitions
 from convex_scheduler.readings import Readings
 from convex_scheduler.run import Exit, RunOnce
 from convex_scheduler.serve import Loop
 from convex_scheduler.settings import SchedulerSettings
-from convex_scheduler.timetable import LOCAL_QUEUE, TIMETABLE, ScheduledJob
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def run(settings: SchedulerSettings, words: argparse.Namespace) -> int:
     threading.Thread(target=_stop_with, args=(stopping, runner), daemon=True).start()
     try:
         result = RunOnce(database, Asker(database, sender, Ids()), runner, stopping)(
-            job, words.at or dt.datetime.now(dt.UTC), wait=words.wait, timeout=words.timeout
+            job, words.at or _now(), wait=words.wait, timeout=words.timeout
         )
     finally:
         stopping.set()
@@ -83,10 +83,13 @@ def serve(settings: SchedulerSettings) -> int:
     timetable = TIMETABLE
     if settings.database_owner_url is None:
         timetable = TIMETABLE.without_owner()
-        log.warning("DATABASE_OWNER_URL is missing: partitions are not made here; run them where it is set")
+        log.warning(
+            "DATABASE_OWNER_URL is missing: %s are left to where it is set",
+            " and ".join(job.name for job in TIMETABLE if job.needs_owner),
+        )
     runner = _runner(settings, database)
-    loop = Loop(timetable, Asker(database, sender, Ids()), runner, lambda: dt.datetime.now(dt.UTC))
-    readings = Readings(database, metrics, timetable)
+    loop = Loop(timetable, Asker(database, sender, Ids()), runner, _now, asks=settings.scheduler_loop)
+    readings = Readings(database, metrics, TIMETABLE, _now)
     status = StatusServer(
         settings.prometheus_port,
         metrics.registry if settings.prometheus_enabled else None,
@@ -137,6 +140,10 @@ def _time(text: str) -> dt.datetime:
     return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
 
 
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
 def _check_owner(job: ScheduledJob, settings: SchedulerSettings) -> None:
     if job.needs_owner and settings.database_owner_url is None:
         raise SettingsError("DATABASE_OWNER_URL: is missing", cure=f"{job.name} needs the role that owns the tables")
@@ -153,15 +160,10 @@ def _limits(settings: SchedulerSettings) -> Limits:
 def _runner(settings: SchedulerSettings, database: Database) -> JobRunner:
     jobs: dict[str, Job] = {
         cleanup.NAME: cleanup.JobCleanup(database, enabled=settings.queue_cleanup),
-        partitions.NAME: partitions.MakePartitions(settings.database_owner_url, _limits(settings)),
     }
-
-    def find(name: str) -> Job:
-        if name not in jobs:
-            raise JobRefused(f"{name}: the scheduler has no such job")
-        return jobs[name]
-
-    return JobRunner(database, LOCAL_QUEUE, find, settings.scheduler_lease_seconds)
+    if settings.database_owner_url is not None:
+        jobs[partitions.NAME] = partitions.MakePartitions(settings.database_owner_url, _limits(settings))
+    return JobRunner(database, LOCAL_QUEUE, jobs.__getitem__, settings.scheduler_lease_seconds, only=tuple(jobs))
 
 
 def _stop_signals() -> threading.Event:

@@ -5,41 +5,38 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
-import uuid
+from collections.abc import Callable
 from typing import Final
 
 from convex_common.contracts import QUEUES
 from convex_common.errors import StoreUnavailable
+from convex_common.job_status import OUTCOMES, JobStatus, statuses
 from convex_common.metrics import Metrics
+from convex_common.postgres import job_figures
 from convex_common.postgres.database import Connection, Database
-from convex_scheduler.timetable import LOCAL_QUEUE, Timetable
+from convex_common.timetable import LOCAL_QUEUE, Timetable
 
 log = logging.getLogger(__name__)
 
+Clock = Callable[[], dt.datetime]
+
 STATES: Final = ("active", "waiting", "delayed", "completed", "failed")
 
-LAST_SUCCESS: Final = """SELECT job, extract(epoch FROM max(finished_at))::float8 FROM job_runs
-WHERE status = 'completed' GROUP BY job"""
-
-# A run is stamped a moment before it is committed, so each look goes back a minute and counts what it has not seen.
-FINISHED: Final = """SELECT id, job, status, finished_at FROM job_runs
-WHERE finished_at > greatest(%(since)s, clock_timestamp() - interval '1 minute')"""
-
 QUARANTINED: Final = """SELECT queue, count(*) FROM job_runs WHERE status = 'quarantined' GROUP BY queue"""
-
-_Finished = tuple[uuid.UUID, dt.datetime]
 
 
 class Readings:
     """Reads everything every few seconds on a thread of its own."""
 
-    def __init__(self, database: Database, metrics: Metrics, timetable: Timetable, *, every: float = 5.0) -> None:
+    def __init__(
+        self, database: Database, metrics: Metrics, timetable: Timetable, clock: Clock, *, every: float = 5.0
+    ) -> None:
         self._database = database
         self._metrics = metrics
         self._timetable = timetable
+        self._clock = clock
         self._every = every
-        self._since: dt.datetime | None = None
-        self._counted: set[_Finished] = set()
+        self._counted: dict[tuple[str, str], int] = {}
 
     def run(self, stopping: threading.Event) -> None:
         """Until stopping. What cannot be read keeps its last value."""
@@ -55,11 +52,12 @@ class Readings:
             stopping.wait(self._every)
 
     def read(self) -> None:
-        """One reading of everything. Runs are counted from the first reading on."""
+        """One reading of everything."""
         with self._database.transaction() as connection:
             self._queues(connection)
-            self._last_successes(connection)
-            self._runs(connection)
+            figures = job_figures.read(connection)
+        for status in statuses(self._timetable, figures, self._clock()):
+            self._job(status)
 
     def _queues(self, connection: Connection) -> None:
         counted = connection.execute("SELECT queue, state, sum(jobs)::bigint FROM queue_counts(NULL) GROUP BY 1, 2")
@@ -78,21 +76,29 @@ class Readings:
             )
             self._metrics.quarantined.labels(queue).set(in_quarantine)
 
-    def _last_successes(self, connection: Connection) -> None:
-        for job, at in connection.execute(LAST_SUCCESS):
-            self._metrics.scheduled_job_last_success_timestamp_seconds.labels(job).set(at)
+    def _job(self, status: JobStatus) -> None:
+        """Every job has its schedule, its next run and its counts from the start; the rest once it has run."""
+        metrics, name, figures = self._metrics, status.name, status.figures
+        metrics.scheduled_job_info.labels(name, status.schedule, status.priority).set(1)
+        metrics.scheduled_job_next_run_timestamp_seconds.labels(name).set(status.next_run.timestamp())
+        metrics.scheduled_job_running.labels(name).set(figures.running)
+        for outcome in OUTCOMES:
+            self._count(name, outcome, figures.of(outcome))
+            if figures.last_status is not None:
+                metrics.scheduled_job_last_status.labels(name, outcome).set(figures.last_status == outcome)
+        if figures.last_run is not None:
+            metrics.scheduled_job_last_run_timestamp_seconds.labels(name).set(figures.last_run.timestamp())
+        if figures.last_seconds is not None:
+            metrics.scheduled_job_duration_seconds.labels(name).set(figures.last_seconds)
+        if figures.last_success is not None:
+            metrics.scheduled_job_last_success_timestamp_seconds.labels(name).set(figures.last_success.timestamp())
 
-    def _runs(self, connection: Connection) -> None:
-        if self._since is None:
-            for job in self._timetable:
-                for status in ("completed", "failed", "quarantined"):
-                    self._metrics.scheduled_job_runs.labels(job.name, status)
-            row = connection.execute("SELECT clock_timestamp()").fetchone()
-            self._since = row[0] if row else None
-            return
-        finished: set[_Finished] = set()
-        for run_id, job_name, status, at in connection.execute(FINISHED, {"since": self._since}):
-            finished.add((run_id, at))
-            if (run_id, at) not in self._counted:
-                self._metrics.scheduled_job_runs.labels(job_name, status).inc()
-        self._counted = finished
+    def _count(self, name: str, outcome: str, total: int) -> None:
+        """The counter is the total on record, whichever process exports it; a restored database starts it anew."""
+        counter = self._metrics.scheduled_job_runs.labels(name, outcome)
+        counted = self._counted.get((name, outcome), 0)
+        if total < counted:
+            counter.reset()
+            counted = 0
+        counter.inc(total - counted)
+        self._counted[name, outcome] = total

@@ -14,8 +14,8 @@ from convex_common.postgres import job_runs
 from convex_common.postgres.database import Database
 from convex_common.postgres.job_runner import JobRunner
 from convex_common.postgres.job_runs import Run, RunStatus
+from convex_common.timetable import ScheduledJob
 from convex_scheduler.asking import Asker, rfc3339
-from convex_scheduler.timetable import ScheduledJob
 
 _AGAIN = 1.0
 
@@ -93,6 +93,8 @@ def told(what: str, run: Run, *, new: bool) -> Result:
     if run.status is RunStatus.COMPLETED:
         before = "" if new else " before"
         return Result(f"{what} completed{before} {json.dumps(dict(run.detail))}", Exit.DONE)
+    if run.status is RunStatus.SKIPPED:
+        return Result(f"{what} skipped: {run.detail['skipped']}", Exit.DONE)
     if run.status.is_final:
         return Result(f"{what} {run.status} after {run.attempts} attempts: {run.last_error}", Exit.FAILED)
     error = f", last error: {run.last_error}" if run.last_error else ""

@@ -1,4 +1,4 @@
-"""`convex-scheduler serve`: the local loop, for installations without CronJobs."""
+"""`convex-scheduler serve`: asks for what is due where no CronJobs do, and does what the scheduler does itself."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from convex_common.errors import StoreUnavailable
 from convex_common.postgres.job_runner import JobRunner
+from convex_common.timetable import Timetable
 from convex_scheduler.asking import Asker, rfc3339
-from convex_scheduler.timetable import Timetable
 
 log = logging.getLogger(__name__)
 
@@ -18,12 +18,22 @@ Clock = Callable[[], dt.datetime]
 
 
 class Loop:
-    """Each second: asks for the slots that have come, and does the local ones. Missed slots are caught up once."""
+    """Each second: asks for the slots that have come, and does the local ones. Missed slots are caught up once.
+
+    Where it does not ask, it still does what others asked for: CronJobs, and people who want a run now.
+    """
 
     def __init__(
-        self, timetable: Timetable, asker: Asker, runner: JobRunner, clock: Clock, *, every: float = 1.0
+        self,
+        timetable: Timetable,
+        asker: Asker,
+        runner: JobRunner,
+        clock: Clock,
+        *,
+        asks: bool = True,
+        every: float = 1.0,
     ) -> None:
-        self._timetable = timetable
+        self._timetable = timetable if asks else Timetable(())
         self._asker = asker
         self._runner = runner
         self._clock = clock

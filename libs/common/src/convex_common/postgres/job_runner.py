@@ -8,7 +8,7 @@ import datetime as dt
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -26,6 +26,10 @@ FIRST_RETRY: Final = 5.0
 
 class JobRefused(ConvexError):
     """A job can never succeed as it was asked for: not retried."""
+
+
+class JobSkipped(ConvexError):
+    """There is nothing to do here, and that is no failure: the run is over and says why."""
 
 
 class Interrupted(ConvexError):
@@ -50,11 +54,14 @@ class Lease:
         """The time that the run is for, in UTC."""
         return self._claim.slot.astimezone(dt.UTC)
 
-    def hold(self, connection: Connection) -> None:
-        """Call as the last statement of a transaction. Raises LeaseLost or Interrupted, which roll it back."""
+    def hold(self, connection: Connection, progress: Mapping[str, Any] | None = None) -> None:
+        """Call as the last statement of a transaction. Raises LeaseLost or Interrupted, which roll it back.
+
+        `progress` is shown as the run's detail until it is over.
+        """
         if self._stopping.is_set():
             raise Interrupted(f"{self.job} was interrupted")
-        job_runs.hold(connection, self._claim, self._lease)
+        job_runs.hold(connection, self._claim, self._lease, progress)
 
 
 Job = Callable[[Lease], Mapping[str, Any]]
@@ -65,12 +72,24 @@ FindJob = Callable[[str], Job]
 
 
 class JobRunner:
-    """Does the due runs of one queue, one at a time and thread; several threads and processes may share a queue."""
+    """Does the due runs of one queue, one at a time and thread; several threads and processes may share a queue.
 
-    def __init__(self, database: Database, queue: str, find_job: FindJob, lease_seconds: float) -> None:
+    With `only`, runs of other jobs are left to those who can do them.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        queue: str,
+        find_job: FindJob,
+        lease_seconds: float,
+        *,
+        only: Sequence[str] | None = None,
+    ) -> None:
         self._database = database
         self._queue = queue
         self._find_job = find_job
+        self._only = only
         self._lease = dt.timedelta(seconds=lease_seconds)
         self._stopping = threading.Event()
 
@@ -90,7 +109,7 @@ class JobRunner:
         if self._stopping.is_set():
             return False
         with self._database.transaction() as connection:
-            claim = job_runs.claim(connection, self._queue, self._lease, only=only)
+            claim = job_runs.claim(connection, self._queue, self._lease, only=only, jobs=self._only)
         if claim is None:
             return False
         with span_from(claim.traceparent, f"job {claim.job}"):
@@ -108,15 +127,19 @@ class JobRunner:
         except Interrupted:
             log.info("job interrupted and given back", extra=told)
             self._settle_if_possible(lambda connection: job_runs.release(connection, claim))
+        except JobSkipped as error:
+            log.info("job skipped: %s", error, extra=told)
+            reason = str(error)
+            self._settle_if_possible(lambda connection: job_runs.skip(connection, claim, reason))
         except JobRefused as error:
             log.error("job failed: %s", error, extra=told)
             refusal = str(error)
             self._settle_if_possible(lambda connection: job_runs.refuse(connection, claim, refusal))
         except Exception as error:  # whatever it was is recorded with the run, and the thread goes on
             log.exception("job failed, to be tried again", extra=told)
-            reason = f"{type(error).__name__}: {error}"
+            failure = f"{type(error).__name__}: {error}"
             again = retry_in(claim.attempts)
-            self._settle_if_possible(lambda connection: job_runs.fail(connection, claim, reason, again))
+            self._settle_if_possible(lambda connection: job_runs.fail(connection, claim, failure, again))
 
     def _settle_if_possible(self, settle: Callable[[Connection], None]) -> None:
         """Where it is not, the lease runs out, which counts as a failure."""

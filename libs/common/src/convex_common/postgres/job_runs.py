@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,11 +31,13 @@ _ERROR_LENGTH: Final = 2000
 
 
 class RunStatus(StrEnum):
-    """pending → running → completed, failed (it can never succeed) or quarantined (it failed too often)."""
+    """pending → running → completed, skipped (there was nothing to do here), failed (it can never succeed) or
+    quarantined (it failed too often)."""
 
     PENDING = "pending"
     RUNNING = "running"
     COMPLETED = "completed"
+    SKIPPED = "skipped"
     FAILED = "failed"
     QUARANTINED = "quarantined"
 
@@ -94,14 +96,16 @@ CLAIM: Final = """UPDATE job_runs j SET status = 'running', claims = claims + 1,
 WHERE id = (
     SELECT id FROM job_runs
     WHERE queue = %(queue)s AND status IN ('pending', 'running') AND due_at <= clock_timestamp()
-      AND (%(only)s::uuid IS NULL OR id = %(only)s)
+      AND (%(only)s::uuid IS NULL OR id = %(only)s) AND (%(jobs)s::text[] IS NULL OR job = ANY(%(jobs)s))
     ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id, job, slot, queue, attempts, lease_token, traceparent"""
 
-HOLD: Final = """UPDATE job_runs SET lease_until = clock_timestamp() + %(lease)s, due_at = clock_timestamp() + %(lease)s
+HOLD: Final = """UPDATE job_runs SET
+    lease_until = clock_timestamp() + %(lease)s, due_at = clock_timestamp() + %(lease)s,
+    detail = coalesce(%(detail)s, detail)
 WHERE id = %(id)s AND lease_token = %(token)s"""
 
-FINISH: Final = """UPDATE job_runs SET status = 'completed', detail = %(detail)s, last_error = NULL,
+FINISH: Final = """UPDATE job_runs SET status = %(status)s, detail = %(detail)s, last_error = NULL,
     lease_token = NULL, lease_until = NULL, finished_at = clock_timestamp()
 WHERE id = %(id)s AND lease_token = %(token)s"""
 
@@ -155,34 +159,60 @@ def find(connection: Connection, job: str, slot: dt.datetime) -> Run | None:
 
 
 def latest_slot(connection: Connection, job: str) -> dt.datetime | None:
-    """The newest slot of a job that anybody has asked for."""
-    row = connection.execute("SELECT max(slot) FROM job_runs WHERE job = %s", (job,)).fetchone()
+    """The newest slot of a job that was asked for by its timetable: what a person asks for is no slot of it."""
+    row = connection.execute(
+        "SELECT max(slot) FROM job_runs WHERE job = %s AND requested_by IS NULL", (job,)
+    ).fetchone()
     return row[0] if row else None
 
 
-def claim(connection: Connection, queue: str, lease: dt.timedelta, *, only: uuid.UUID | None = None) -> Claim | None:
-    """Lease a due run of a queue, or the run `only` if it is due; None where there is nothing to do.
+def claim(
+    connection: Connection,
+    queue: str,
+    lease: dt.timedelta,
+    *,
+    only: uuid.UUID | None = None,
+    jobs: Sequence[str] | None = None,
+) -> Claim | None:
+    """Lease a due run of a queue, of the named jobs alone, or the run `only`; None where there is nothing to do.
 
     A lease that ran out counts as a failure: the run is claimed again, or quarantined once it has failed too often.
     """
     connection.execute(QUARANTINE, {"queue": queue, "expired": _EXPIRED, "max_attempts": max_attempts(queue)})
     row = connection.execute(
         CLAIM,
-        {"queue": queue, "only": only, "lease": lease, "token": 1 + secrets.randbits(62), "expired": _EXPIRED},
+        {
+            "queue": queue,
+            "only": only,
+            "jobs": None if jobs is None else list(jobs),
+            "lease": lease,
+            "token": 1 + secrets.randbits(62),
+            "expired": _EXPIRED,
+        },
     ).fetchone()
     if row is None:
         return None
     return Claim(id=row[0], job=row[1], slot=row[2], queue=row[3], attempts=row[4], token=row[5], traceparent=row[6])
 
 
-def hold(connection: Connection, claimed: Claim, lease: dt.timedelta) -> None:
-    """Renew the lease, as the last statement of a slice's transaction. LeaseLost where another worker has the run."""
-    _held(connection, HOLD, claimed, lease=lease)
+def hold(
+    connection: Connection, claimed: Claim, lease: dt.timedelta, progress: Mapping[str, Any] | None = None
+) -> None:
+    """Renew the lease, as the last statement of a slice's transaction, and put `progress` on record as the detail.
+
+    LeaseLost where another worker has the run.
+    """
+    _held(connection, HOLD, claimed, lease=lease, detail=None if progress is None else Jsonb(dict(progress)))
 
 
 def finish(connection: Connection, claimed: Claim, detail: Mapping[str, Any]) -> None:
     """The run is done. LeaseLost where another worker has it."""
-    _held(connection, FINISH, claimed, detail=Jsonb(dict(detail)))
+    _held(connection, FINISH, claimed, status=RunStatus.COMPLETED, detail=Jsonb(dict(detail)))
+
+
+def skip(connection: Connection, claimed: Claim, reason: str) -> None:
+    """There is nothing to do here: over, and nobody's failure. LeaseLost where another worker has it."""
+    _held(connection, FINISH, claimed, status=RunStatus.SKIPPED, detail=Jsonb({"skipped": reason}))
 
 
 def refuse(connection: Connection, claimed: Claim, error: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Mapping
 from typing import Any, Final, LiteralString
 
@@ -18,18 +19,13 @@ KEEP_COUNTERS: Final = dt.timedelta(hours=24)
 
 _BATCH: Final = 1000
 
-# The newest slot of a job stays, whatever became of it: it is how one knows that the slot was run. So does its newest
-# completed one: it says when the job last succeeded. What is quarantined waits for a person.
-COMPLETED: Final = """DELETE FROM job_runs WHERE id IN (
+# The newest slot of a job's timetable stays, whatever became of it: it is how one knows that the slot was run. What is
+# quarantined waits for a person. How many runs there were, and the last of them, is on record in job_totals.
+ENDED: Final = """DELETE FROM job_runs WHERE id IN (
     SELECT j.id FROM job_runs j
-    WHERE j.status = 'completed' AND j.finished_at < clock_timestamp() - %(keep)s
-      AND EXISTS (SELECT FROM job_runs l WHERE l.job = j.job AND l.slot > j.slot AND l.status = 'completed')
-    LIMIT %(batch)s FOR UPDATE SKIP LOCKED)"""
-
-FAILED: Final = """DELETE FROM job_runs WHERE id IN (
-    SELECT j.id FROM job_runs j
-    WHERE j.status = 'failed' AND j.finished_at < clock_timestamp() - %(keep)s
-      AND EXISTS (SELECT FROM job_runs l WHERE l.job = j.job AND l.slot > j.slot)
+    WHERE j.status = ANY(%(statuses)s) AND j.finished_at < clock_timestamp() - %(keep)s
+      AND (j.requested_by IS NOT NULL
+           OR EXISTS (SELECT FROM job_runs l WHERE l.job = j.job AND l.slot > j.slot AND l.requested_by IS NULL))
     LIMIT %(batch)s FOR UPDATE SKIP LOCKED)"""
 
 COUNTERS: Final = """DELETE FROM queue_counters WHERE (workspace_id, queue, minute, slot) IN (
@@ -51,24 +47,29 @@ class JobCleanup:
         if not self._enabled:
             return {"skipped": "QUEUE_CLEANUP is false"}
         return {
-            "completed_runs": self._delete(COMPLETED, KEEP_COMPLETED, lease),
-            "failed_runs": self._delete(FAILED, KEEP_FAILED, lease),
+            "completed_runs": self._delete(ENDED, KEEP_COMPLETED, lease, statuses=["completed", "skipped"]),
+            "failed_runs": self._delete(ENDED, KEEP_FAILED, lease, statuses=["failed"]),
             "counters": sum(
                 self._delete(COUNTERS, KEEP_COUNTERS, lease, workspace_id) for workspace_id in self._workspaces()
             ),
         }
 
-    def _workspaces(self) -> list[Any]:
+    def _workspaces(self) -> list[uuid.UUID]:
         with self._database.transaction() as connection:
             return [row[0] for row in connection.execute("SELECT workspace_ids()")]
 
     def _delete(
-        self, statement: LiteralString, keep: dt.timedelta, lease: Lease, workspace_id: Any | None = None
+        self,
+        statement: LiteralString,
+        keep: dt.timedelta,
+        lease: Lease,
+        workspace_id: uuid.UUID | None = None,
+        **more: object,
     ) -> int:
         deleted = 0
         while True:
             with self._database.transaction(workspace_id) as connection:
-                gone = connection.execute(statement, {"keep": keep, "batch": self._batch}).rowcount
+                gone = connection.execute(statement, {"keep": keep, "batch": self._batch, **more}).rowcount
                 lease.hold(connection)
             deleted += gone
             if gone < self._batch:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import psycopg
 
 from convex_common.postgres.database import Limits, connect, unavailable
-from convex_common.postgres.job_runner import JobRefused, Lease
+from convex_common.postgres.job_runner import Lease
 from convex_common.postgres.partitions import LOCK, make_ahead
 
 NAME: Final = "partitions"
@@ -18,16 +18,12 @@ NAME: Final = "partitions"
 class MakePartitions:
     """A job. Works as the owner of the tables; a migration under way is waited for."""
 
-    def __init__(self, owner_url: str | None, limits: Limits) -> None:
+    def __init__(self, owner_url: str, limits: Limits) -> None:
         self._owner_url = owner_url
         self._limits = limits
 
     def __call__(self, lease: Lease) -> Mapping[str, Any]:
         """The names of the partitions that were missing, as of now and not of the slot: the past needs none."""
-        if self._owner_url is None:
-            raise JobRefused(
-                "DATABASE_OWNER_URL: is missing", cure="set it to the URL of the role that owns the tables"
-            )
         owner = connect(self._owner_url, "convex-scheduler", self._limits)
         try:
             owner.execute("SELECT pg_advisory_lock(%s)", (LOCK,))

@@ -10,7 +10,7 @@ from typing import cast
 
 from croniter import croniter
 
-from convex_common.contracts import JOB_DUE
+from convex_common.contracts import JOB_DUE, PREDICTION_DUE
 from convex_common.errors import NotFound
 
 LOCAL_QUEUE = "scheduler"
@@ -46,6 +46,15 @@ class ScheduledJob:
         """The newest slot that is not later than `now`."""
         after = now.astimezone(dt.UTC).replace(microsecond=0) + _SECOND
         return cast(dt.datetime, croniter(self.schedule, after).get_prev(dt.datetime))
+
+    def due_between(self, first: dt.datetime, last: dt.datetime) -> list[dt.datetime]:
+        """Every slot from `first` to `last`, both included."""
+        slots = []
+        slot = self.next_due(first - dt.timedelta.resolution)
+        while slot <= last:
+            slots.append(slot)
+            slot = self.next_due(slot)
+        return slots
 
     def next_due(self, now: dt.datetime) -> dt.datetime:
         """The first slot later than `now`."""
@@ -90,7 +99,9 @@ class Timetable:
 TIMETABLE = Timetable(
     (
         ScheduledJob("analytics-aggregation", "0 2 * * *", Priority.HIGH, JOB_DUE.queue),
+        ScheduledJob("predictions", "0 3 * * *", Priority.HIGH, PREDICTION_DUE.queue),
         ScheduledJob("partitions", "0 * * * *", Priority.HIGH, LOCAL_QUEUE, needs_owner=True),
+        ScheduledJob("pattern-detection", "0 */6 * * *", Priority.MEDIUM, JOB_DUE.queue),
         ScheduledJob("job-cleanup", "0 */12 * * *", Priority.LOW, LOCAL_QUEUE),
     )
 )

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from convex_common.contracts import JOB_DUE, JobDue
 from convex_common.errors import NotFound
+from convex_common.timetable import LOCAL_QUEUE, TIMETABLE, Priority, ScheduledJob, Timetable
 from convex_scheduler.asking import CONTRACTS, rfc3339
-from convex_scheduler.timetable import LOCAL_QUEUE, TIMETABLE, Priority, ScheduledJob, Timetable
 
 
 def utc(text: str) -> dt.datetime:
@@ -72,6 +72,8 @@ def test_no_slot_lies_between(now: dt.datetime, job: ScheduledJob) -> None:
     ("name", "schedule", "priority"),
     [
         ("analytics-aggregation", "0 2 * * *", Priority.HIGH),
+        ("predictions", "0 3 * * *", Priority.HIGH),
+        ("pattern-detection", "0 */6 * * *", Priority.MEDIUM),
         ("job-cleanup", "0 */12 * * *", Priority.LOW),
         ("partitions", "0 * * * *", Priority.HIGH),
     ],
@@ -79,6 +81,23 @@ def test_no_slot_lies_between(now: dt.datetime, job: ScheduledJob) -> None:
 def test_what_runs_when(name: str, schedule: str, priority: Priority) -> None:
     job = TIMETABLE.job(name)
     assert (job.schedule, job.priority) == (schedule, priority)
+
+
+@given(
+    st.datetimes(dt.datetime(2024, 1, 1), dt.datetime(2100, 1, 1), timezones=st.just(dt.UTC)),  # noqa: DTZ001
+    st.timedeltas(dt.timedelta(0), dt.timedelta(days=3)),
+    st.sampled_from([*TIMETABLE]),
+)
+def test_a_range_has_every_slot_in_it(first: dt.datetime, length: dt.timedelta, job: ScheduledJob) -> None:
+    last = first + length
+    slots = job.due_between(first, last)
+    assert all(first <= slot <= last for slot in slots)
+    assert slots == sorted({job.latest_due(slot) for slot in slots})
+    if slots:
+        assert job.latest_due(last) == slots[-1]
+        assert job.latest_due(slots[0] - dt.timedelta.resolution) < first
+    else:
+        assert job.latest_due(last) < first
 
 
 def test_every_job_has_somebody_to_run_it() -> None:
@@ -95,7 +114,9 @@ def test_after_days_of_silence_each_job_is_due_once_and_the_urgent_first() -> No
     due = TIMETABLE.due(utc("2026-03-10T13:45"))
     assert [(each.job.name, each.slot) for each in due] == [
         ("analytics-aggregation", utc("2026-03-10T02:00")),
+        ("predictions", utc("2026-03-10T03:00")),
         ("partitions", utc("2026-03-10T13:00")),
+        ("pattern-detection", utc("2026-03-10T12:00")),
         ("job-cleanup", utc("2026-03-10T12:00")),
     ]
 

@@ -1,0 +1,70 @@
+"""How a job of the timetable stands: what became of its runs, and when the next one is due."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from convex_common.timetable import ScheduledJob, Timetable
+
+OUTCOMES: Final = ("completed", "skipped", "failed", "quarantined")
+"""What can become of a run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What is on record of a job's runs: how many ended how, of all time, and the newest of them."""
+
+    completed: int = 0
+    skipped: int = 0
+    failed: int = 0
+    quarantined: int = 0
+    last_run: dt.datetime | None = None
+    last_status: str | None = None
+    last_seconds: float | None = None
+    last_error: str | None = None
+    last_success: dt.datetime | None = None
+    running: bool = False
+
+    def of(self, outcome: str) -> int:
+        """How many runs ended so."""
+        return int(getattr(self, outcome))
+
+
+NEVER_RUN: Final = Figures()
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """A job with its figures at some time."""
+
+    job: ScheduledJob
+    figures: Figures
+    next_run: dt.datetime
+
+    @property
+    def name(self) -> str:
+        """The job's name."""
+        return self.job.name
+
+    @property
+    def schedule(self) -> str:
+        """A cron expression, in UTC."""
+        return self.job.schedule
+
+    @property
+    def priority(self) -> str:
+        """high, medium or low."""
+        return self.job.priority.name.lower()
+
+    @property
+    def runs_completed(self) -> int:
+        """Runs of all time that did their work."""
+        return self.figures.completed
+
+
+def statuses(timetable: Timetable, figures: Mapping[str, Figures], now: dt.datetime) -> list[JobStatus]:
+    """Every job of the timetable, in its order."""
+    return [JobStatus(job, figures.get(job.name, NEVER_RUN), job.next_due(now)) for job in timetable]
