@@ -54,6 +54,12 @@ def current_traceparent() -> str | None:
     return _written(trace.get_current_span().get_span_context())
 
 
+def current_trace_id() -> str | None:
+    """The id of the trace that the current span belongs to, or None outside of any."""
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else None
+
+
 def new_traceparent() -> str:
     """The current span, or outside of any a fresh trace, so that every row has one even with the export off."""
     return current_traceparent() or _random_traceparent()

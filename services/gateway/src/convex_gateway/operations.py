@@ -17,8 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from convex_common.domain.audit import Act
 from convex_common.errors import InFlight
 from convex_common.logging import bound
+from convex_common.postgres import audit
 from convex_common.postgres import idempotency as idempotent
 from convex_common.postgres.database import Connection
 from convex_common.postgres.workspaces import raise_version
@@ -127,6 +129,10 @@ class Call:
             self.work.kept = True
 
         return keep
+
+    async def audit(self, connection: AsyncConnection, action: str, subject: str, **detail: Any) -> None:
+        """Record what the caller did in the transaction that does it: last, since the chain is held to the commit."""
+        await audit.record(connection, self.workspace_id, Act(self.principal.user_id, action, subject, detail))
 
 
 async def _call(request: Request) -> Call:

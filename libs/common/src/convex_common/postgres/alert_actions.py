@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from convex_common.contracts import DELIVERIES_DUE, MAX_DELIVERIES, DeliveryIds
 from convex_common.domain.alert import Alert, as_wire
+from convex_common.domain.audit import Act, differences
 from convex_common.domain.change import Changes
 from convex_common.domain.transitions import acknowledge, resolve
 from convex_common.errors import NotFound, PreconditionFailed
@@ -16,6 +17,7 @@ from convex_common.ids import Ids
 from convex_common.logging import bound
 from convex_common.ports import FeedPublisher, HintSender
 from convex_common.postgres.alert_store import lock_one, save
+from convex_common.postgres.audit import record_now
 from convex_common.postgres.configuration import load_channels
 from convex_common.postgres.database import Connection, Database
 from convex_common.tracing import new_traceparent
@@ -24,6 +26,7 @@ log = logging.getLogger(__name__)
 
 Keep = Callable[[Connection, bytes], None]
 """Stores what is answered, an alert's JSON, in the transaction of the action."""
+TOLD = ("status", "resolution_notes")
 
 
 class AlertActions:
@@ -88,6 +91,7 @@ class AlertActions:
                     f"the alert is of version {alert.version} by now, not {if_match}", cure="load it and decide again"
                 )
             changes = decide(alert, connection).within(traceparent)
+            record_now(connection, workspace_id, *_acts(alert, changes))
             written = save(connection, workspace_id, changes, self._ids, now)
             answer = as_wire(changes.updated[0])
             if keep is not None:
@@ -101,3 +105,15 @@ class AlertActions:
             with bound(workspace_id=workspace_id, alert_id=alert_id):
                 log.info("alert %s", entry.event.value, extra={"user_id": entry.actor})
         return answer
+
+
+def _acts(before: Alert, changes: Changes) -> list[Act]:
+    """What goes on the audit log: that somebody did it, and what it changed. The alert log tells the rest."""
+    after = changes.updated[0]
+    told = {name: getattr(after, name) for name in TOLD}
+    detail = {"changes": differences({name: getattr(before, name) for name in TOLD}, told)}
+    return [
+        Act(entry.actor, f"alert.{entry.event.value}", f"alert:{before.id}", detail)
+        for entry in changes.entries
+        if entry.actor is not None
+    ]

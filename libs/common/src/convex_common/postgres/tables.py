@@ -216,3 +216,18 @@ user_notifications = Table(
     _time("created_at"),
     _time("read_at"),
 )
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    _key(),
+    _time("at"),
+    Column("actor", Text),
+    Column("action", Text),
+    Column("subject", Text),
+    Column("detail", JSONB),
+    Column("previous_hash", LargeBinary),
+    Column("hash", LargeBinary),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("trace_id", Text),
+)

@@ -18,3 +18,5 @@ BEGIN
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO convex_service, convex_definer', t.relname);
     END LOOP;
 END $$;
+REVOKE INSERT, UPDATE, DELETE ON audit_log, audit_head FROM convex_service; -- audit_append alone writes them
+REVOKE UPDATE, DELETE ON audit_log FROM convex_definer;
