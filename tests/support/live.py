@@ -28,6 +28,7 @@ from convex_common.ids import Ids, floor
 from convex_common.metrics import Metrics
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.database import Limits
+from convex_gateway import api_keys
 from convex_gateway.auth import Authenticator
 from convex_gateway.context import Gateway
 from convex_gateway.live.endpoint import routes
@@ -99,7 +100,9 @@ async def live_gateway(
             encryption_keys=Fernet.generate_key().decode(),  # type: ignore[arg-type]
             **settings,
         ),
-        authenticator=Authenticator(tokens, Memberships(in_database(database), metrics)),
+        authenticator=Authenticator(
+            tokens, Memberships(in_database(database), metrics), api_keys.in_database(database, metrics)
+        ),
         hub=hub,
         metrics=metrics,
     )

@@ -34,6 +34,7 @@ from convex_common.postgres.configuration import load_channels
 from convex_common.postgres.database import Database
 from convex_common.redis.measures import MeasureStore
 from convex_common.secretbox import SecretBox
+from convex_gateway import api_keys
 from convex_gateway.app import Parts, create_app
 from convex_gateway.auth import Authenticator, Role
 from convex_gateway.context import Gateway
@@ -238,7 +239,9 @@ def gateway_of(database: AsyncDatabase, threads: Database, redis: Remembered) ->
     return Gateway(
         settings=absent,
         database=database,
-        authenticator=Authenticator(tokens, Memberships(in_database(database), metrics)),
+        authenticator=Authenticator(
+            tokens, Memberships(in_database(database), metrics), api_keys.in_database(database, metrics)
+        ),
         actions=AlertActions(threads, ids, redis, Sent(redis)),
         metrics=metrics,
         measures=Measures(),

@@ -1,4 +1,4 @@
-"""Who is calling: a JWT's claims, held against the workspace's members."""
+"""Who is calling: a JWT's claims, held against the workspace's members, or an API key."""
 
 from __future__ import annotations
 
@@ -6,69 +6,60 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from starlette.types import Scope
+from starlette import types
 
+from convex_common.domain import api_key
+from convex_common.domain.role import RANKS, Role, Scope
 from convex_common.errors import Forbidden, Unauthorized
 
 if TYPE_CHECKING:
+    from convex_gateway.api_keys import ApiKeys
     from convex_gateway.memberships import Memberships
     from convex_gateway.tokens import TokenReader
 
-
-class Role(StrEnum):
-    """What a member may do; each may all that the ones before it may."""
-
-    VIEWER = "viewer"
-    RESPONDER = "responder"
-    EDITOR = "editor"
-    ADMIN = "admin"
-    OWNER = "owner"
-
-    @property
-    def rank(self) -> int:
-        """0 for viewer up to 4 for owner."""
-        return RANKS[self]
-
-    def allows(self, needed: Role) -> bool:
-        """Whether this is `needed` or higher."""
-        return RANKS[self] >= RANKS[needed]
-
-    def at_most(self, other: Role) -> Role:
-        """The lower of the two."""
-        return self if RANKS[self] <= RANKS[other] else other
-
-
-RANKS = {role: rank for rank, role in enumerate(Role)}
+__all__ = ["RANKS", "Authenticator", "Principal", "Role", "Scope"]
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who the token is, with the lower of its role and the member's. `expires_at` in seconds since the epoch."""
+    """Who calls, with the lower of the token's role and the member's, or a key's own.
+
+    `expires_at` is in seconds since the epoch, infinite for a key that does not expire. `scopes` narrow what the role
+    may; none of them is all of it. A key's `user_id` is `key:<id>`.
+    """
 
     workspace_id: uuid.UUID
     user_id: str
     role: Role
     expires_at: float
     operator: bool
+    key_id: uuid.UUID | None = None
+    scopes: frozenset[Scope] = frozenset()
 
-    def require(self, needed: Role) -> None:
-        """Forbidden, naming the role, if it takes more than this one's."""
+    def require(self, needed: Role, scope: Scope) -> None:
+        """Forbidden, naming what is missing, if it takes more than this one's role or another scope than it has."""
         if not self.role.allows(needed):
             raise Forbidden(f"this takes the role {needed.value} or higher, yours is {self.role.value}")
+        if self.scopes and scope not in self.scopes:
+            raise Forbidden(
+                f"this takes a key with the scope {scope.value}, this one has {', '.join(sorted(self.scopes))}"
+            )
 
 
 class Authenticator:
-    """Turns credentials into a principal: a signature once per token, the membership every 30 s."""
+    """Turns credentials into a principal: a signature once per token, a membership or a key every 30 s."""
 
-    def __init__(self, tokens: TokenReader, memberships: Memberships, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, tokens: TokenReader, memberships: Memberships, keys: ApiKeys, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.memberships = memberships
+        self.keys = keys
         self._tokens = tokens
-        self._memberships = memberships
         self._clock = clock
 
-    async def caller(self, scope: Scope) -> Principal:
+    async def caller(self, scope: types.Scope) -> Principal:
         """Who makes this request. Unauthorized (naming why), Forbidden, StoreUnavailable."""
         given = [value for name, value in scope["headers"] if name == b"authorization"]
         if len(given) > 1:
@@ -85,9 +76,11 @@ class Authenticator:
         return await self.from_token(token.strip())
 
     async def from_token(self, token: str) -> Principal:
-        """Of a token alone, as sockets send it. Unauthorized (naming why), StoreUnavailable."""
+        """Of a JWT or an API key alone, as sockets send it. Unauthorized (naming why), StoreUnavailable."""
+        if token.startswith(api_key.START):
+            return await self._from_key(token)
         claims = await self._tokens.read(token, self._clock())
-        role = await self._memberships.role_of(claims.workspace_id, claims.user_id)
+        role = await self.memberships.role_of(claims.workspace_id, claims.user_id)
         if role is None:
             raise Unauthorized("the token's subject is no member of its workspace")
         return Principal(
@@ -97,3 +90,11 @@ class Authenticator:
             expires_at=claims.expires_at,
             operator=claims.operator,
         )
+
+    async def _from_key(self, text: str) -> Principal:
+        principal = await self.keys.find(text)
+        if principal is None:
+            raise Unauthorized("the API key is unknown or revoked", cure="ask an admin of the workspace for another")
+        if principal.expires_at <= self._clock():
+            raise Unauthorized("the API key has expired", cure="ask an admin of the workspace for another")
+        return principal

@@ -31,6 +31,7 @@ from convex_common.redis.measures import MeasureStore
 from convex_common.redis.sender import Sender
 from convex_common.secretbox import SecretBox
 from convex_common.settings import load
+from convex_gateway import api_keys
 from convex_gateway.app import Lifespan, create_app
 from convex_gateway.auth import Authenticator
 from convex_gateway.context import Gateway
@@ -113,7 +114,9 @@ def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublishe
     return Gateway(
         settings=settings,
         database=database,
-        authenticator=Authenticator(tokens, Memberships(in_database(database), metrics)),
+        authenticator=Authenticator(
+            tokens, Memberships(in_database(database), metrics), api_keys.in_database(database, metrics)
+        ),
         actions=AlertActions(threads, ids, publisher, sender),
         metrics=metrics,
         measures=Measures(),

@@ -19,8 +19,8 @@ ABOUT: Final = (
 BEARER: Final = {
     "type": "http",
     "scheme": "bearer",
-    "bearerFormat": "JWT",
-    "description": "A token with the claims sub, workspace_id, role, iat, exp, iss and aud",
+    "bearerFormat": "JWT or cvx_…",
+    "description": "An API key, or a JWT with the claims sub, workspace_id, role, iat, exp, iss and aud",
 }
 PROBES: Final = {
     path: {

@@ -25,7 +25,7 @@ from convex_common.postgres import idempotency as idempotent
 from convex_common.postgres.database import Connection
 from convex_common.postgres.workspaces import raise_version
 from convex_gateway import non_finite
-from convex_gateway.auth import Principal, Role
+from convex_gateway.auth import Principal, Role, Scope
 from convex_gateway.context import Gateway
 from convex_gateway.idempotency import HEADER, METHODS, Once, may_be_kept, once, parameter, replayed, sealed
 from convex_gateway.problems import MEDIA_TYPE, Malformed, NotFinite, UnsupportedMediaType, answer_to
@@ -34,11 +34,12 @@ log = logging.getLogger(__name__)
 
 PREFIX: Final = "/api/v1"
 ROLE: Final = "x-required-role"
+SCOPE: Final = "x-required-scope"
 PROBLEM_SCHEMA: Final = {"$ref": "#/components/schemas/Problem"}
 MEANINGS: Final = {
     400: "The body is no valid JSON",
     401: "There are no valid credentials",
-    403: "The role does not allow it",
+    403: "The role or the key's scopes do not allow it",
     404: "There is no such thing in this workspace",
     409: "Its state does not allow it",
     412: "It has changed since the version in If-Match",
@@ -182,12 +183,13 @@ class Operation(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, behind the checks."""
         handle = super().get_route_handler()
-        needed = Role((self.openapi_extra or {})[ROLE])
+        told = self.openapi_extra or {}
+        needed, scope = Role(told[ROLE]), Scope(told[SCOPE])
 
         async def checked(request: Request) -> Response:
             gateway: Gateway = request.app.state.gateway
             principal = await gateway.authenticator.caller(request.scope)
-            principal.require(needed)
+            principal.require(needed, scope)
             request.state.principal = principal
             request.state.work = work = Work()
             if self.body_field is not None:
@@ -263,6 +265,7 @@ class Resource:
         path: str,
         *,
         role: Role,
+        scope: Scope | None = None,
         answer: Any = None,
         status: int = 200,
         errors: tuple[int, ...] = (),
@@ -270,10 +273,12 @@ class Resource:
     ) -> Callable[[Endpoint], Endpoint]:
         """Declares the decorated function as the operation; its name is the operation's id, its docstring the words.
 
-        `errors` are those that do not follow from its form; `headers` describe what the answer carries besides.
+        `scope` is what a key needs, else what the role and the method suggest. `errors` are those that do not follow
+        from its form; `headers` describe what the answer carries besides.
         """
 
         def declare(endpoint: Endpoint) -> Endpoint:
+            needed = scope or Scope.of(role, reads=method == "GET")
             summary, _, rest = (endpoint.__doc__ or "").partition("\n")
             route = Operation(
                 PREFIX + path,
@@ -285,7 +290,12 @@ class Resource:
                 tags=[self._tag],
                 summary=summary.strip().rstrip("."),
                 description=rest.strip(),
-                openapi_extra={ROLE: role.value, "security": [{"bearer": []}], **_parameters_of(method)},
+                openapi_extra={
+                    ROLE: role.value,
+                    SCOPE: needed.value,
+                    "security": [{"bearer": []}],
+                    **_parameters_of(method),
+                },
                 strict_content_type=False,
             )
             if headers:

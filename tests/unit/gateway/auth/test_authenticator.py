@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import math
 import uuid
 
 import pytest
@@ -10,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from convex_common.errors import Forbidden, StoreUnavailable, Unauthorized
 from convex_common.metrics import Metrics
-from convex_gateway.auth import Authenticator, Principal, Role
+from convex_gateway.auth import Authenticator, Principal, Role, Scope
 from convex_gateway.memberships import FRESH_SECONDS, Memberships
 from convex_gateway.tokens import Claims
 
@@ -49,8 +51,18 @@ class Members:
         return Memberships(self, self.metrics, clock=lambda: self.now, remembered=remembered)
 
 
+class Keys:
+    """One that never expires, and one that has."""
+
+    GOOD = Principal(WORKSPACE, "key:1", Role.ADMIN, math.inf, False, uuid.uuid4(), frozenset({Scope.READ}))
+    EXPIRED = dataclasses.replace(GOOD, expires_at=0.0)
+
+    async def find(self, text: str) -> Principal | None:
+        return {"cvx_good": self.GOOD, "cvx_expired": self.EXPIRED}.get(text)
+
+
 def authenticator(token: Role = Role.OWNER, member: Role | None = Role.OWNER) -> Authenticator:
-    return Authenticator(Tokens(token), Members(member).memberships(), clock=lambda: 0.0)  # type: ignore[arg-type]  # a fake
+    return Authenticator(Tokens(token), Members(member).memberships(), Keys(), clock=lambda: 0.0)  # type: ignore[arg-type]  # fakes
 
 
 @pytest.mark.parametrize("header", ["Bearer token", "bearer token", "BEARER  token "])
@@ -85,10 +97,25 @@ def test_the_lower_role_counts(token: Role, member: Role) -> None:
 
 def test_a_role_is_required_by_name() -> None:
     principal = asyncio.run(authenticator(Role.RESPONDER).from_token("token"))
-    principal.require(Role.VIEWER)
-    principal.require(Role.RESPONDER)
+    principal.require(Role.VIEWER, Scope.READ)
+    principal.require(Role.RESPONDER, Scope.INGEST)
     with pytest.raises(Forbidden, match="editor or higher, yours is responder"):
-        principal.require(Role.EDITOR)
+        principal.require(Role.EDITOR, Scope.CONFIGURE)
+
+
+def test_a_key_is_told_from_a_token_by_how_it_starts() -> None:
+    assert asyncio.run(authenticator().principal("Bearer cvx_good")) == Keys.GOOD
+    for text, reason in (("cvx_expired", "has expired"), ("cvx_other", "unknown or revoked")):
+        with pytest.raises(Unauthorized, match=reason):
+            asyncio.run(authenticator().from_token(text))
+
+
+def test_a_scope_narrows_the_role_and_is_required_by_name() -> None:
+    Keys.GOOD.require(Role.ADMIN, Scope.READ)
+    with pytest.raises(Forbidden, match="the scope respond, this one has read"):
+        Keys.GOOD.require(Role.VIEWER, Scope.RESPOND)
+    with pytest.raises(Forbidden, match="owner or higher"):
+        Keys.GOOD.require(Role.OWNER, Scope.READ)
 
 
 def test_who_is_no_member_is_refused() -> None:

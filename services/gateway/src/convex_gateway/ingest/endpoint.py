@@ -19,6 +19,7 @@ from convex_common.errors import ConvexError
 from convex_common.logging import bound
 from convex_common.tracing import current_traceparent, new_traceparent
 from convex_gateway.auth import Authenticator, Principal, Role
+from convex_gateway.auth import Scope as KeyScope
 from convex_gateway.body_limit import INGEST_LIMIT
 from convex_gateway.problems import BodyTooLarge, UnsupportedMediaType, of_error, on_http_error
 
@@ -50,10 +51,11 @@ Handle = Callable[[Received], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What answers a method, and the role it takes."""
+    """What answers a method, and the role and the scope it takes."""
 
     handle: Handle
     role: Role = SENDER
+    scope: KeyScope = KeyScope.INGEST
 
 
 class Endpoint:
@@ -84,7 +86,7 @@ class Endpoint:
         method = scope["method"]
         operation = self._operations["GET" if method == "HEAD" else method]
         principal = await self._authenticator.caller(scope)
-        principal.require(operation.role)
+        principal.require(operation.role, operation.scope)
         headers = _headers(scope)
         if method == "POST":
             _check_media_type(headers.get(b"content-type", ""))

@@ -8,14 +8,14 @@ from typing import Any, Final
 
 import msgspec
 
-from convex_gateway.auth import Role
+from convex_gateway.auth import Role, Scope
 from convex_gateway.ingest.alertmanager import MAX_ALERTS, PostableAlert
 from convex_gateway.ingest.alertmanager_reads import GettableAlert
 from convex_gateway.ingest.endpoint import SENDER
 from convex_gateway.ingest.observations import MAX_OBSERVATIONS, Count, Observation
 from convex_gateway.ingest.routes import ALERTMANAGER, OBSERVATIONS, TRIGGERS
 from convex_gateway.ingest.triggers import MAX_TRIGGERS, Accepted, Trigger
-from convex_gateway.operations import MEANINGS, PROBLEM_SCHEMA, ROLE
+from convex_gateway.operations import MEANINGS, PROBLEM_SCHEMA, ROLE, SCOPE
 from convex_gateway.problems import MEDIA_TYPE
 
 _TYPES: Final[Sequence[type[Any]]] = (Trigger, Accepted, Observation, Count, PostableAlert, GettableAlert)
@@ -70,6 +70,7 @@ def _operation(
         "description": description,
         "security": [{"bearer": []}],
         ROLE: role.value,
+        SCOPE: (Scope.READ if body is None else Scope.INGEST).value,
         "responses": {**answers, **problems},
     }
     if body is not None:

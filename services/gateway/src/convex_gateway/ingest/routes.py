@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from convex_gateway.auth import Role
+from convex_gateway.auth import Role, Scope
 from convex_gateway.ingest.alertmanager import AlertmanagerAlerts
 from convex_gateway.ingest.alertmanager_reads import AlertmanagerReads
 from convex_gateway.ingest.endpoint import Endpoint, Operation
@@ -38,8 +38,11 @@ def routes(gateway: Gateway) -> list[BaseRoute]:
     operations = {
         TRIGGERS: {"POST": Operation(triggers.post)},
         OBSERVATIONS: {"POST": Operation(observations.post)},
-        f"{ALERTMANAGER}/api/v2/alerts": {"POST": Operation(writes.post), "GET": Operation(reads.alerts, Role.VIEWER)},
-        f"{ALERTMANAGER}/api/v2/status": {"GET": Operation(reads.status, Role.VIEWER)},
+        f"{ALERTMANAGER}/api/v2/alerts": {
+            "POST": Operation(writes.post),
+            "GET": Operation(reads.alerts, Role.VIEWER, Scope.READ),
+        },
+        f"{ALERTMANAGER}/api/v2/status": {"GET": Operation(reads.status, Role.VIEWER, Scope.READ)},
     }
     endpoints = {path: Endpoint(gateway.authenticator, of_path) for path, of_path in operations.items()}
     return [

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from convex_common.errors import ConvexError, Forbidden, Invalid, StoreUnavailable, Unauthorized
-from convex_gateway.auth import Authenticator, Principal
+from convex_gateway.auth import Authenticator, Principal, Role, Scope
 from convex_gateway.live import protocol
 from convex_gateway.live.closing import CloseCode
 from convex_gateway.live.handshake import Credentials
@@ -71,7 +71,7 @@ class Session:
             raise self._refused(CloseCode.CREDENTIALS, credentials.refusal)
         token = credentials.token or await self._first_frame()
         try:
-            self._principal = await self._authenticator.from_token(token)
+            self._principal = await self._watching(token)
         except StoreUnavailable:
             self._send(protocol.error("unavailable", "the store is away: come back later"))
             raise self._closed(CloseCode.STORE_AWAY, "the store is away: come back later") from None
@@ -196,7 +196,7 @@ class Session:
         assert before is not None
         assert self.socket is not None
         try:
-            after = await self._authenticator.from_token(token)
+            after = await self._watching(token)
         except StoreUnavailable:
             self._send(protocol.error("unavailable", "the store is away: the credentials stay as they were"))
             return
@@ -210,7 +210,7 @@ class Session:
     async def _recheck(self) -> None:
         """Whether it is still a member; a store that is away changes nothing."""
         try:
-            await self._authenticator.from_token(self._token)
+            await self._watching(self._token)
         except StoreUnavailable:
             return
         except ConvexError as error:
@@ -218,6 +218,12 @@ class Session:
                 self.close(CloseCode.TOKEN_EXPIRED, "the token has expired: come back with a new one")
             else:
                 self._refused(_refusal_code(error), str(error))
+
+    async def _watching(self, token: str) -> Principal:
+        """Whose token it is, if it may watch at all: a key that only sends may not."""
+        principal = await self._authenticator.from_token(token)
+        principal.require(Role.VIEWER, Scope.READ)
+        return principal
 
     def _recheck_in(self) -> float:
         return self._terms.recheck * random.uniform(0.8, 1.2)  # noqa: S311 - spreads the look-ups
