@@ -37,7 +37,9 @@ from convex_gateway.live.hub import Hub, Timing
 from convex_gateway.live.server import DrainingServer, options
 from convex_gateway.live.session import Terms
 from convex_gateway.memberships import Memberships, in_database
+from convex_gateway.origins import Site
 from convex_gateway.settings import GatewaySettings
+from convex_gateway.signin.sessions import Sessions
 from convex_gateway.tokens import TokenReader
 from tests.support.postgres import Store
 
@@ -67,6 +69,7 @@ class LiveGateway:
     hub: Hub
     database: AsyncDatabase
     metrics: Metrics
+    sessions: Sessions
     server: DrainingServer
     serving: asyncio.Task[None]
 
@@ -92,6 +95,7 @@ async def live_gateway(
     metrics = Metrics(CollectorRegistry())
     hub = Hub(database, redis_url, prefix, metrics, timing=timing, history=history(database))
     tokens = TokenReader(SECRET, algorithms=("HS256",), issuer="convex", audience="convex")
+    sessions = Sessions(database, metrics, Ids(), Site())
     gateway = SimpleNamespace(
         settings=GatewaySettings(
             database_url=database_url,
@@ -101,8 +105,9 @@ async def live_gateway(
             **settings,
         ),
         authenticator=Authenticator(
-            tokens, Memberships(in_database(database), metrics), api_keys.in_database(database, metrics)
+            tokens, Memberships(in_database(database), metrics), api_keys.in_database(database, metrics), sessions
         ),
+        sessions=sessions,
         hub=hub,
         metrics=metrics,
     )
@@ -115,7 +120,7 @@ async def live_gateway(
     while not server.started:
         await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    running = LiveGateway(f"ws://127.0.0.1:{port}/ws", hub, database, metrics, server, serving)
+    running = LiveGateway(f"ws://127.0.0.1:{port}/ws", hub, database, metrics, sessions, server, serving)
     try:
         yield running
     finally:

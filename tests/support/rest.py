@@ -39,6 +39,8 @@ from convex_gateway.app import Parts, create_app
 from convex_gateway.auth import Authenticator, Role
 from convex_gateway.context import Gateway
 from convex_gateway.memberships import Memberships, in_database
+from convex_gateway.origins import Site
+from convex_gateway.signin.sessions import Sessions
 from convex_gateway.tokens import TokenReader
 from tests.support.postgres import Store
 
@@ -108,8 +110,8 @@ class Api:
         self.ids = Ids()
         self.workspace_id = store.workspace_id
         self._runner = asyncio.Runner()
-        transport = httpx.ASGITransport(create_app(gateway, parts=Parts()), raise_app_exceptions=False)
-        self._client = httpx.AsyncClient(transport=transport, base_url="http://gateway")
+        self.transport = httpx.ASGITransport(create_app(gateway, parts=Parts()), raise_app_exceptions=False)
+        self._client = httpx.AsyncClient(transport=self.transport, base_url="http://gateway")
 
     def call(
         self, method: str, path: str, *, role: str = "editor", token: str | None = None, **more: Any
@@ -131,6 +133,10 @@ class Api:
             return await asyncio.gather(*requests)
 
         return self._runner.run(gathered())
+
+    def run(self, answer: Coroutine[Any, Any, httpx.Response]) -> httpx.Response:
+        """On the event loop that the gateway's pool belongs to."""
+        return self._runner.run(answer)
 
     def get(self, path: str, **more: Any) -> httpx.Response:
         return self.call("GET", path, **more)
@@ -236,11 +242,12 @@ def gateway_of(database: AsyncDatabase, threads: Database, redis: Remembered) ->
     ids, metrics = Ids(), Metrics(CollectorRegistry())
     tokens = TokenReader(SECRET, algorithms=["HS256"], issuer="convex", audience="convex")
     absent = cast("Any", SimpleNamespace())
+    sessions = Sessions(database, metrics, ids, Site())
     return Gateway(
         settings=absent,
         database=database,
         authenticator=Authenticator(
-            tokens, Memberships(in_database(database), metrics), api_keys.in_database(database, metrics)
+            tokens, Memberships(in_database(database), metrics), api_keys.in_database(database, metrics), sessions
         ),
         actions=AlertActions(threads, ids, redis, Sent(redis)),
         metrics=metrics,
@@ -252,4 +259,5 @@ def gateway_of(database: AsyncDatabase, threads: Database, redis: Remembered) ->
         hub=absent,
         publisher=redis,
         secrets=SecretBox([Fernet.generate_key().decode()]),
+        sessions=sessions,
     )

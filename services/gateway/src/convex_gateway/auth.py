@@ -1,4 +1,4 @@
-"""Who is calling: a JWT's claims, held against the workspace's members, or an API key."""
+"""Who is calling: a JWT's claims, held against the workspace's members, an API key, or a browser's session."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from convex_common.errors import Forbidden, Unauthorized
 if TYPE_CHECKING:
     from convex_gateway.api_keys import ApiKeys
     from convex_gateway.memberships import Memberships
+    from convex_gateway.signin.sessions import Sessions
     from convex_gateway.tokens import TokenReader
 
 __all__ = ["RANKS", "Authenticator", "Principal", "Role", "Scope"]
@@ -52,19 +53,38 @@ class Authenticator:
     """Turns credentials into a principal: a signature once per token, a membership or a key every 30 s."""
 
     def __init__(
-        self, tokens: TokenReader, memberships: Memberships, keys: ApiKeys, clock: Callable[[], float] = time.time
+        self,
+        tokens: TokenReader,
+        memberships: Memberships,
+        keys: ApiKeys,
+        sessions: Sessions | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.memberships = memberships
         self.keys = keys
         self._tokens = tokens
+        self._sessions = sessions
         self._clock = clock
 
     async def caller(self, scope: types.Scope) -> Principal:
-        """Who makes this request. Unauthorized (naming why), Forbidden, StoreUnavailable."""
+        """Who makes this request: by its Authorization header, or else by its session's cookie.
+
+        Unauthorized (naming why); Forbidden for what another site made a browser send; StoreUnavailable.
+        """
         given = [value for name, value in scope["headers"] if name == b"authorization"]
         if len(given) > 1:
             raise Unauthorized("there is more than one Authorization header", cure="send one")
+        if not given and self._sessions is not None:
+            by_cookie = await self._sessions.caller(scope)
+            if by_cookie is not None:
+                return by_cookie
         return await self.principal(given[0].decode("latin-1") if given else None)
+
+    async def from_session(self, token: str) -> Principal:
+        """Of a session's token alone, as it came with a socket's cookie. Unauthorized, StoreUnavailable."""
+        if self._sessions is None:
+            raise Unauthorized("there are no sessions here", cure="send a token")
+        return await self._sessions.principal(token)
 
     async def principal(self, authorization_header: str | None) -> Principal:
         """Of an `Authorization: Bearer …` header. Unauthorized (naming why), StoreUnavailable."""

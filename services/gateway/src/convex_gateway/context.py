@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from convex_common.secretbox import SecretBox
     from convex_gateway.ingest.writer import InboxWriter
     from convex_gateway.live.hub import Hub
+    from convex_gateway.signin.sessions import Sessions
 
 
 @dataclass
@@ -39,4 +40,5 @@ class Gateway:
     hub: Hub
     publisher: FeedPublisher
     secrets: SecretBox
+    sessions: Sessions
     serving: bool = field(default=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import gc
 import logging
 import signal
@@ -39,7 +40,9 @@ from convex_gateway.ingest.writer import InboxWriter
 from convex_gateway.live.hub import Hub
 from convex_gateway.live.server import DrainingServer, options
 from convex_gateway.memberships import Memberships, in_database
+from convex_gateway.origins import Site
 from convex_gateway.settings import GatewaySettings
+from convex_gateway.signin.sessions import Sessions
 from convex_gateway.tokens import TokenReader
 
 log = logging.getLogger(__name__)
@@ -111,11 +114,13 @@ def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublishe
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
     )
+    lifetime = dt.timedelta(seconds=settings.session_ttl)
+    sessions = Sessions(database, metrics, ids, Site(settings.public_url), lifetime=lifetime)
     return Gateway(
         settings=settings,
         database=database,
         authenticator=Authenticator(
-            tokens, Memberships(in_database(database), metrics), api_keys.in_database(database, metrics)
+            tokens, Memberships(in_database(database), metrics), api_keys.in_database(database, metrics), sessions
         ),
         actions=AlertActions(threads, ids, publisher, sender),
         metrics=metrics,
@@ -127,6 +132,7 @@ def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublishe
         hub=Hub(database, settings.cache_redis_url, settings.queue_prefix, metrics),
         publisher=publisher,
         secrets=SecretBox(settings.encryption_key_list),
+        sessions=sessions,
     )
 
 

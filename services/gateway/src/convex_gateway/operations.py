@@ -193,7 +193,7 @@ class Operation(APIRoute):
             request.state.principal = principal
             request.state.work = work = Work()
             if self.body_field is not None:
-                _check_media_type(request)
+                check_media_type(request)
                 request = JsonRequest(request.scope, request.receive)
             with bound(workspace_id=principal.workspace_id):
                 if request.method in METHODS and (key := request.headers.get(HEADER)) is not None:
@@ -243,7 +243,7 @@ async def _once(request: Request, once: Once, handle: Handle) -> Response:
     return answer
 
 
-def _check_media_type(request: Request) -> None:
+def check_media_type(request: Request) -> None:
     """A body without a type is taken for JSON, one of another type is not."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type and not (

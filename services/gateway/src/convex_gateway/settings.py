@@ -29,6 +29,12 @@ class GatewaySettings(CommonSettings):
     jwt_issuer: str = Field(default="convex", description="give the `iss` of the tokens")
     jwt_audience: str = Field(default="convex", description="give the `aud` of the tokens")
     jwt_algorithms: str = Field(default="HS256", description="give HS256, HS384 or HS512, comma-separated")
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^/?#@\s]+)?$",
+        description="give https://HOST, under which browsers reach this installation, or leave it out",
+    )
+    session_ttl: int = Field(default=43_200, ge=60, le=2_592_000, description="give seconds, from 60 to 2592000")
     encryption_keys: SecretStr = Field(
         description="give Fernet keys, comma-separated, the newest first: 32 random bytes each, in URL-safe base64"
     )

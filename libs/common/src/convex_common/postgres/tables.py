@@ -54,6 +54,24 @@ members = Table(
     _time("created_at"),
 )
 
+sessions = Table(
+    "sessions",
+    metadata,
+    _key(),
+    _key("id"),
+    Column("digest", LargeBinary),
+    Column("user_id", Text),
+    Column("key_id", Uuid),
+    Column("role", Text),
+    Column("operator", Boolean),
+    Column("way", Text),
+    Column("subject", Text),
+    Column("email", Text),
+    _time("created_at"),
+    _time("last_seen_at"),
+    _time("expires_at"),
+)
+
 frameworks = Table(
     "frameworks",
     metadata,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from convex_common.errors import Unauthorized
 from convex_gateway.live.admission import Admission
 from convex_gateway.live.closing import CloseCode
 from convex_gateway.live.handshake import Credentials, credentials, origin_allowed
@@ -56,6 +58,8 @@ class Endpoint:
             await websocket.close()  # before it is accepted: HTTP 403
             return
         given = credentials(headers, websocket.scope["subprotocols"], websocket.scope["query_string"].decode("latin-1"))
+        if given.token is None and given.refusal is None:
+            given = self._by_cookie(websocket, given)
         await websocket.accept(subprotocol=given.subprotocol)
         now = asyncio.get_running_loop().time()
         session = Session(
@@ -75,6 +79,17 @@ class Endpoint:
         finally:
             active.dec()
             self._admission.leave(address)
+
+    def _by_cookie(self, websocket: WebSocket, given: Credentials) -> Credentials:
+        """With the session of a page's cookie, where the browser says that the page is ours or a listed one."""
+        sessions, origin = self._gateway.sessions, websocket.headers.get("origin")
+        others = self._gateway.settings.allowed_origins
+        if origin is None or not sessions.site.allows(origin, websocket.scope, others):
+            return given
+        try:
+            return replace(given, session=sessions.token_in(websocket.scope))
+        except Unauthorized as error:
+            return replace(given, refusal=str(error))
 
     async def _converse(self, session: Session, given: Credentials) -> None:
         principal = await session.sign_in(given)

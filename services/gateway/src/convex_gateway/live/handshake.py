@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
+
+from convex_gateway.origins import listed, place_of
 
 SUBPROTOCOL: Final = "convex.v1"
 _BEARER: Final = "bearer."
@@ -15,16 +17,19 @@ _TOKEN_KEYS: Final = frozenset(
 )
 _TOKEN: Final = re.compile(r"(?i:bearer\s+)?(eyJ[\w-]+\.[\w-]+\.[\w-]*|cvx_\S+)")
 """What cannot be anything but a token, whatever it is called."""
-_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A token, or why there cannot be one (`refusal`), or neither: then a frame `auth` is to come."""
+    """A token, or a session's by its cookie, or why there cannot be one (`refusal`).
+
+    None of them: then a frame `auth` is to come.
+    """
 
     token: str | None
     refusal: str | None
     subprotocol: str | None
+    session: str | None = None
 
 
 def credentials(headers: Mapping[str, str], subprotocols: Sequence[str], query: str) -> Credentials:
@@ -56,31 +61,9 @@ def origin_allowed(origin: str | None, host: str | None, allowed: Sequence[str])
     """
     if origin is None or "*" in allowed:
         return True
-    place = _place(origin)
+    place = place_of(origin)
     if place is None:
         return False
-    if host is not None and _place(f"{urlsplit(origin).scheme}://{host}") == place:
+    if host is not None and place_of(f"{place[0]}://{host}") == place:
         return True
-    return any(_matches(place, entry) for entry in allowed)
-
-
-def _place(origin: str) -> tuple[str, str, int] | None:
-    """Scheme, host and port; None for what is no origin, such as `null`."""
-    try:
-        parts = urlsplit(origin.strip())
-        port = parts.port or _PORTS.get(parts.scheme)
-    except ValueError:
-        return None
-    if not parts.hostname or port is None:
-        return None
-    return parts.scheme, parts.hostname, port
-
-
-def _matches(place: tuple[str, str, int], entry: str) -> bool:
-    listed = _place(entry)
-    if listed is None:
-        return False
-    scheme, host, port = listed
-    if (scheme, port) != (place[0], place[2]):
-        return False
-    return place[1].endswith(host[1:]) if host.startswith("*.") else place[1] == host
+    return listed(place, allowed)

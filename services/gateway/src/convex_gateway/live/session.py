@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from convex_common.errors import ConvexError, Forbidden, Invalid, StoreUnavailable, Unauthorized
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 _MALFORMED_AT_MOST: Final = 10
 
 Receive = Callable[[], Awaitable[Any]]
+Ask = Callable[[], Awaitable[Principal]]
+"""Asks again who it is: members are removed, keys revoked and sessions ended while sockets are open."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Session:
         self._receive = receive
         self._terms = terms
         self._metrics = hub.metrics
-        self._token = ""
+        self._ask: Ask | None = None
         self._principal: Principal | None = None
         self._malformed = 0
         self._ping_at = now + terms.heartbeat
@@ -69,9 +72,12 @@ class Session:
         """Who it is. Closed where the credentials do not do, or do not come."""
         if credentials.refusal is not None:
             raise self._refused(CloseCode.CREDENTIALS, credentials.refusal)
-        token = credentials.token or await self._first_frame()
+        if credentials.session is not None:
+            ask = partial(self._authenticator.from_session, credentials.session)
+        else:
+            ask = partial(self._authenticator.from_token, credentials.token or await self._first_frame())
         try:
-            self._principal = await self._watching(token)
+            self._principal = await _watching(ask)
         except StoreUnavailable:
             self._send(protocol.error("unavailable", "the store is away: come back later"))
             raise self._closed(CloseCode.STORE_AWAY, "the store is away: come back later") from None
@@ -79,7 +85,7 @@ class Session:
             raise self._refused(CloseCode.FORBIDDEN, str(error)) from None
         except ConvexError as error:
             raise self._refused(CloseCode.CREDENTIALS, str(error)) from None
-        self._token = token
+        self._ask = ask
         return self._principal
 
     async def converse(self, principal: Principal) -> None:
@@ -195,8 +201,9 @@ class Session:
         before = self._principal
         assert before is not None
         assert self.socket is not None
+        ask = partial(self._authenticator.from_token, token)
         try:
-            after = await self._watching(token)
+            after = await _watching(ask)
         except StoreUnavailable:
             self._send(protocol.error("unavailable", "the store is away: the credentials stay as they were"))
             return
@@ -204,13 +211,14 @@ class Session:
             raise self._refused(_refusal_code(error), str(error)) from None
         if (after.workspace_id, after.user_id) != (before.workspace_id, before.user_id):
             raise self._refused(CloseCode.FORBIDDEN, "a connection stays with its user and workspace")
-        self._principal, self._token = after, token
+        self._principal, self._ask = after, ask
         self._welcome(self.socket, after)
 
     async def _recheck(self) -> None:
         """Whether it is still a member; a store that is away changes nothing."""
+        assert self._ask is not None
         try:
-            await self._watching(self._token)
+            await _watching(self._ask)
         except StoreUnavailable:
             return
         except ConvexError as error:
@@ -218,12 +226,6 @@ class Session:
                 self.close(CloseCode.TOKEN_EXPIRED, "the token has expired: come back with a new one")
             else:
                 self._refused(_refusal_code(error), str(error))
-
-    async def _watching(self, token: str) -> Principal:
-        """Whose token it is, if it may watch at all: a key that only sends may not."""
-        principal = await self._authenticator.from_token(token)
-        principal.require(Role.VIEWER, Scope.READ)
-        return principal
 
     def _recheck_in(self) -> float:
         return self._terms.recheck * random.uniform(0.8, 1.2)  # noqa: S311 - spreads the look-ups
@@ -254,6 +256,13 @@ class Session:
         elif not self.socket.send(text_frame(payload)):
             return
         self._metrics.websocket_messages_sent.inc()
+
+
+async def _watching(ask: Ask) -> Principal:
+    """Who it is, if they may watch at all: a key that only sends may not."""
+    principal = await ask()
+    principal.require(Role.VIEWER, Scope.READ)
+    return principal
 
 
 def _refusal_code(error: ConvexError) -> CloseCode:

@@ -1,19 +1,6 @@
-// The REST API, with the token of this tab.
+// The REST API and the session. The browser holds the session's cookie, which no script can read, and nothing else.
 
-const KEY = "convex.token";
-
-export const credentials = {
-  get: () => sessionStorage.getItem(KEY),
-  set: (token) => sessionStorage.setItem(KEY, token),
-  clear: () => sessionStorage.removeItem(KEY),
-  // A token in the fragment never reaches a server or a log; it leaves the address bar and the history at once.
-  takeFromAddress() {
-    const token = new URLSearchParams(location.hash.slice(1)).get("token");
-    if (token === null) return;
-    history.replaceState(null, "", location.pathname + location.search);
-    if (token) credentials.set(token.trim());
-  },
-};
+let csrf = null;
 
 export class Refused extends Error {
   constructor(status, message) {
@@ -22,17 +9,16 @@ export class Refused extends Error {
   }
 }
 
-async function call(method, path, body) {
-  const headers = { Authorization: `Bearer ${credentials.get()}`, Accept: "application/json" };
-  if (body !== undefined) {
-    headers["Content-Type"] = "application/json";
-    headers["Idempotency-Key"] = key();
-  }
+async function request(method, url, body) {
+  const headers = { Accept: "application/json" };
+  if (method !== "GET" && csrf) headers["X-CSRF-Token"] = csrf;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (method === "POST" && url.startsWith("/api/")) headers["Idempotency-Key"] = key();
   let response;
   try {
-    response = await fetch(`/api/v1${path}`, {
+    response = await fetch(url, {
       method, headers, body: body === undefined ? undefined : JSON.stringify(body), cache: "no-store",
-      signal: AbortSignal.timeout(15000),
+      credentials: "same-origin", signal: AbortSignal.timeout(15000),
     });
   } catch {
     throw new Refused(0, "The server cannot be reached.");
@@ -41,6 +27,31 @@ async function call(method, path, body) {
   if (!response.ok) throw new Refused(response.status, answer.detail ?? answer.title ?? `The server answered ${response.status}.`);
   return answer;
 }
+
+async function call(method, path, body) {
+  const before = csrf;
+  try {
+    return await request(method, `/api/v1${path}`, body);
+  } catch (error) {
+    // Another tab may have signed in anew, and perhaps as somebody else: this one starts over then.
+    if (error.status === 403 && method !== "GET") {
+      await session();
+      if (csrf !== before) location.reload();
+    }
+    throw error;
+  }
+}
+
+async function state(answer) {
+  const told = await answer;
+  csrf = told.session?.csrf_token ?? null;
+  return told;
+}
+
+export const session = () => state(request("GET", "/auth/session"));
+export const signIn = (token) => state(request("POST", "/auth/session", { token }));
+export const switchTo = (workspace) => state(request("PUT", "/auth/session", { workspace_id: workspace }));
+export const signOut = () => request("DELETE", "/auth/session");
 
 function key() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -60,7 +71,6 @@ async function pages(path, most) {
   return { items, epoch: first.epoch, offset: first.offset };
 }
 
-export const me = () => call("GET", "/me");
 export const frameworks = () => pages("/frameworks?limit=200", 2000);
 export const timeline = (id) => pages(`/alerts/${encodeURIComponent(id)}/timeline?limit=200`, 1000);
 export const acknowledge = (id) => call("POST", `/alerts/${encodeURIComponent(id)}/acknowledge`, {});

@@ -24,7 +24,14 @@ const STATES = {
   connected: () => "Live",
   stale: () => "Stale: the store is away",
   reconnecting: (seconds) => `Reconnecting in ${seconds} s`,
+  refused: () => "No live updates: refused",
   failed: (seconds) => `Cannot load, trying again in ${seconds} s`,
+};
+const FAILURES = {
+  refused: "The identity provider did not sign you in.",
+  expired: "That took too long, or began in another browser. Try again.",
+  unavailable: "The identity provider cannot be reached. Try again later.",
+  "no-member": "You are signed in at the identity provider, but no workspace here has you as a member. Ask an admin to add you.",
 };
 let connection = null;
 let session = 0; // raised by every sign-in and sign-out: what an older one is still waiting for is dropped
@@ -74,29 +81,30 @@ function take(event, alert, replayed = false) {
 function show(state, detail) {
   byId("connection").dataset.state = state;
   setText(byId("connection-text"), STATES[state](detail));
-  byId("retry").hidden = state !== "reconnecting";
+  byId("retry").hidden = state !== "reconnecting" && state !== "refused";
 }
 
-async function start() {
+async function start(message = "") {
   const mine = (session += 1);
   byId("sign-in").hidden = true;
   for (const id of ["board", "connection", "sign-out"]) byId(id).hidden = false;
   show("connecting");
   for (let tries = 0; mine === session; tries += 1) {
     try {
-      const who = await api.me();
-      setText(byId("workspace"), who.workspace?.name ?? "");
-      byId("workspace").hidden = false;
+      const { session: who, ways } = await api.session();
+      if (mine !== session) return;
+      if (!who) return signedOut(message, ways);
+      introduce(who);
       await loadFrameworks();
       const since = await load();
       if (mine !== session) return;
-      connection = new Connection(api.credentials.get(), since, {
-        state: show, alert: take, refused: signOut, reload: () => load().catch((error) => problem(error.message)),
+      connection = new Connection(since, {
+        state: show, alert: take, refused, reload: () => load().catch((error) => problem(error.message)),
       });
       return;
     } catch (error) {
       if (mine !== session) return;
-      if (error.status === 401 || error.status === 403) return signOut(error.message);
+      if (error.status === 401 || error.status === 403) return signedOut(error.message);
       const seconds = Math.min(30, 2 ** tries);
       show("failed", seconds);
       await new Promise((resume) => setTimeout(resume, seconds * 1000));
@@ -128,20 +136,58 @@ function loadFrameworks() {
   return loadingFrameworks;
 }
 
-function signOut(message = "") {
+// Who it is, and where: a choice, for who is at home in several workspaces.
+function introduce({ workspace, workspaces, name, user_id: id }) {
+  const several = workspaces.length > 1;
+  setText(byId("workspace"), workspace.name);
+  byId("workspace").hidden = several;
+  byId("workspaces").hidden = !several;
+  byId("workspaces").replaceChildren(...workspaces.map((one) => element("option", { value: one.id }, one.name)));
+  byId("workspaces").value = workspace.id;
+  byId("sign-out").title = `Signed in as ${name || id}`;
+}
+
+// The socket was not let in: the session has ended, or else it is something that a person has to see to.
+async function refused(message) {
+  const { session: who, ways } = await api.session().catch(() => ({ session: true }));
+  if (!who) return signedOut(message, ways);
+  show("refused");
+  problem(message);
+}
+
+async function signOut() {
+  try {
+    await api.signOut();
+  } catch (error) {
+    if (error.status !== 401) return problem(`You are still signed in. ${error.message}`);
+  }
+  start();
+}
+
+async function switchWorkspace(id) {
+  try {
+    await api.switchTo(id);
+    location.reload();
+  } catch (error) {
+    problem(error.message);
+  }
+}
+
+function signedOut(message = "", ways = null) {
   session += 1;
   connection?.close();
   connection = null;
   loaded = false;
-  api.credentials.clear();
   alerts.clear();
   render();
   byId("drawer").close();
   byId("resolve").close();
-  for (const id of ["board", "connection", "sign-out", "workspace"]) byId(id).hidden = true;
+  for (const id of ["board", "connection", "sign-out", "workspace", "workspaces"]) byId(id).hidden = true;
   byId("sign-in").hidden = false;
+  const oidc = ways?.includes("oidc");
+  if (ways) byId("oidc").hidden = !oidc;
   setText(byId("sign-in-error"), message);
-  byId("token").focus();
+  byId(oidc ? "oidc" : "token").focus();
 }
 
 async function act(action) {
@@ -150,7 +196,7 @@ async function act(action) {
     take("acted", await action());
     return "";
   } catch (error) {
-    if (error.status === 401) signOut(error.message);
+    if (error.status === 401) start(error.message);
     else problem(error.message);
     return error.message;
   }
@@ -194,12 +240,19 @@ function wire() {
     alerts.filter.text = input.target.value.trim().toLowerCase();
     render();
   });
-  byId("sign-in-form").addEventListener("submit", (submit) => {
+  byId("sign-in-form").addEventListener("submit", async (submit) => {
     submit.preventDefault();
-    api.credentials.set(byId("token").value.trim());
+    const token = byId("token").value.trim();
     byId("token").value = "";
-    start();
+    setText(byId("sign-in-error"), "");
+    try {
+      await api.signIn(token);
+      start();
+    } catch (error) {
+      setText(byId("sign-in-error"), error.message);
+    }
   });
+  byId("workspaces").addEventListener("change", (change) => switchWorkspace(change.target.value));
   byId("resolve-form").addEventListener("submit", async (submit) => {
     submit.preventDefault();
     const failure = await act(() => api.resolve(byId("resolve").dataset.id, byId("notes").value.trim()));
@@ -215,7 +268,6 @@ function wire() {
     localStorage.setItem("convex.theme", (document.documentElement.dataset.theme = dark ? "light" : "dark"));
   });
   addEventListener("keydown", onKey);
-  addEventListener("hashchange", enter);
   chooseStatus("open");
 }
 
@@ -232,17 +284,15 @@ function onKey(press) {
   press.preventDefault();
 }
 
-function enter() {
-  const before = api.credentials.get();
-  api.credentials.takeFromAddress();
-  if (connection && api.credentials.get() === before) return;
-  connection?.close();
-  connection = null;
-  if (api.credentials.get()) start();
-  else signOut();
+// What went wrong at the identity provider is told in the fragment, which leaves the address bar at once.
+function failure() {
+  const code = new URLSearchParams(location.hash.slice(1)).get("sign-in");
+  if (code === null) return "";
+  history.replaceState(null, "", location.pathname + location.search);
+  return FAILURES[code] ?? FAILURES.refused;
 }
 
 const theme = localStorage.getItem("convex.theme");
 if (theme) document.documentElement.dataset.theme = theme;
 wire();
-enter();
+start(failure());

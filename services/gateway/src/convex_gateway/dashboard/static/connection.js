@@ -1,4 +1,4 @@
-// The WebSocket: signs in, subscribes, comes back by itself after where it was, and always says how it stands.
+// The WebSocket: is let in by the session's cookie, subscribes, comes back by itself after where it was, and always says how it stands.
 
 const FIRST_RETRY = 500;
 const LAST_RETRY = 30_000;
@@ -7,8 +7,7 @@ const PONG_WITHIN = 10_000;
 
 export class Connection {
   // `on`: state(name, detail), alert(event, alert), reload(), refused(message)
-  constructor(token, since, on) {
-    this.token = token;
+  constructor(since, on) {
     this.since = since;
     this.on = on;
     this.tries = 0;
@@ -30,7 +29,7 @@ export class Connection {
     this.forget();
     this.on.state("connecting");
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/ws`, ["convex.v1", `bearer.${this.token}`]);
+    const socket = new WebSocket(`${scheme}//${location.host}/ws`, ["convex.v1"]);
     this.socket = socket;
     socket.addEventListener("message", (message) => socket === this.socket && this.take(JSON.parse(message.data)));
     socket.addEventListener("close", (closed) => socket === this.socket && this.closed(closed));
@@ -91,7 +90,7 @@ export class Connection {
     this.forget();
     if (!this.wanted) return;
     if (code >= 4400 && code <= 4499) return this.on.refused(this.refusal ?? reason);
-    if (code === 4501) return this.on.refused("Your token has expired.");
+    if (code === 4501) return this.on.refused("Your session has ended.");
     const most = Math.min(LAST_RETRY, FIRST_RETRY * 2 ** this.tries);
     this.tries += 1;
     const pause = most / 2 + Math.random() * (most / 2);
