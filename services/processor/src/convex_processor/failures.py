@@ -18,12 +18,9 @@ PUT_OFF = """UPDATE inbox SET attempts = attempts + 1, last_error = %(error)s,
     due_at = clock_timestamp() + make_interval(secs => %(pause)s) WHERE shard = %(shard)s AND id = %(id)s"""
 QUARANTINE = """WITH gone AS (DELETE FROM inbox WHERE shard = %(shard)s AND id = %(id)s RETURNING *)
 INSERT INTO quarantine (workspace_id, id, queue, kind, shard, lane, key, payload, attempts, last_error, traceparent)
-SELECT g.workspace_id, g.id, 'alert', g.kind, g.shard, g.lane, g.key, g.payload, g.attempts + 1, %(error)s,
+SELECT g.workspace_id, g.id, 'alert', g.kind, g.shard, g.lane, g.key, g.payload, g.attempts, g.last_error,
     g.traceparent
 FROM gone g"""
-COUNT_FAILED = """INSERT INTO queue_counters AS c (workspace_id, queue, minute, slot, failed)
-VALUES (%(workspace)s, 'alert', date_trunc('minute', clock_timestamp()), 0, 1)
-ON CONFLICT (workspace_id, queue, minute, slot) DO UPDATE SET failed = c.failed + 1"""
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +29,13 @@ def record(connection: Connection, event: ClaimedEvent, error: Exception, metric
     """One lone failure more. Later events of its key wait until it has succeeded or is put aside."""
     message = redacted(str(error))[:MAX_ERROR] or type(error).__name__
     final = event.attempts + 1 >= MAX_ATTEMPTS
-    values: dict[str, object] = {"error": message, "shard": event.shard, "id": event.id}
+    pause = PAUSES[min(event.attempts, len(PAUSES) - 1)]
+    values: dict[str, object] = {"error": message, "shard": event.shard, "id": event.id, "pause": pause}
     with connection.transaction():
         connection.execute("SELECT set_config('app.workspace_id', %s, true)", (str(event.workspace_id),))
+        connection.execute(PUT_OFF, values)  # which counts the error
         if final:
             connection.execute(QUARANTINE, values)
-            connection.execute(COUNT_FAILED, {"workspace": event.workspace_id})
-        else:
-            connection.execute(PUT_OFF, {**values, "pause": PAUSES[min(event.attempts, len(PAUSES) - 1)]})
     metrics.alert_processing_errors.inc()
     _tell(event.workspace_id, event.id, event.attempts + 1, message, final=final)
 

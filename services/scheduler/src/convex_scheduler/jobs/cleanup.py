@@ -14,8 +14,8 @@ NAME: Final = "job-cleanup"
 
 KEEP_COMPLETED: Final = dt.timedelta(hours=1)
 KEEP_FAILED: Final = dt.timedelta(hours=24)
-KEEP_COUNTERS: Final = dt.timedelta(hours=24)
-"""The longest window over which anybody sums them."""
+KEEP_COUNTERS: Final = dt.timedelta(hours=2)
+"""Twice the longest window over which anybody sums them by the minute; older ones become part of the totals."""
 
 _BATCH: Final = 1000
 
@@ -28,10 +28,18 @@ ENDED: Final = """DELETE FROM job_runs WHERE id IN (
            OR EXISTS (SELECT FROM job_runs l WHERE l.job = j.job AND l.slot > j.slot AND l.requested_by IS NULL))
     LIMIT %(batch)s FOR UPDATE SKIP LOCKED)"""
 
-COUNTERS: Final = """DELETE FROM queue_counters WHERE (workspace_id, queue, minute, slot) IN (
-    SELECT c.workspace_id, c.queue, c.minute, c.slot FROM queue_counters c
-    WHERE c.minute < clock_timestamp() - %(keep)s
-    LIMIT %(batch)s FOR UPDATE SKIP LOCKED)"""
+COUNTERS: Final = """WITH old AS (
+    SELECT workspace_id, queue, minute, slot FROM queue_counters WHERE minute < clock_timestamp() - %(keep)s
+    LIMIT %(batch)s FOR UPDATE SKIP LOCKED),
+gone AS (
+    DELETE FROM queue_counters c USING old o
+    WHERE (c.workspace_id, c.queue, c.minute, c.slot) = (o.workspace_id, o.queue, o.minute, o.slot) RETURNING c.*),
+added AS (
+    INSERT INTO queue_totals AS t (workspace_id, queue, completed, failed, errors)
+    SELECT workspace_id, queue, sum(completed), sum(failed), sum(errors) FROM gone GROUP BY workspace_id, queue
+    ON CONFLICT (workspace_id, queue) DO UPDATE SET completed = t.completed + excluded.completed,
+        failed = t.failed + excluded.failed, errors = t.errors + excluded.errors)
+SELECT FROM gone"""
 
 
 class JobCleanup:
