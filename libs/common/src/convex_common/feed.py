@@ -24,13 +24,17 @@ EVENTS: Final = frozenset(event.value for event in Event)
 
 @dataclass(frozen=True, slots=True)
 class LiveEvent:
-    """A change of an alert, at its workspace's offset within an epoch."""
+    """A change of an alert, at its workspace's offset within an epoch.
+
+    `facets` are for the cache beside the feed and do not travel; none of them means that anything may have changed.
+    """
 
     workspace_id: UUID
     offset: int
     framework_id: UUID
     epoch: UUID
     frame: bytes
+    facets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

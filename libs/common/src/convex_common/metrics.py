@@ -57,6 +57,9 @@ class Metrics:
 
         self.cache_hits = self._counter("cache_hits_total", "Look-ups that a cache answered.", "class")
         self.cache_misses = self._counter("cache_misses_total", "Look-ups that a cache could not answer.", "class")
+        self.cache_errors = self._counter(
+            "cache_errors_total", "Look-ups and stores that failed, and damaged values.", "class"
+        )
         registry.register(_HitRate(self.cache_hits, self.cache_misses))
 
         self.websocket_connections_active = self._gauge("websocket_connections_active", "Sockets open now.")

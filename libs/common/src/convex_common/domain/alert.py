@@ -57,6 +57,7 @@ class Reason(StrEnum):
     CONDITION_CLEARED = "condition_cleared"
     SOURCE_RESOLVED = "source_resolved"
     SOURCE_EXPIRED = "source_expired"
+    SOURCE_CHANGED = "source_changed"
     RESOLVED_BY_PERSON = "resolved_by_person"
     ACKNOWLEDGED_BY_PERSON = "acknowledged_by_person"
     DUPLICATE = "duplicate"

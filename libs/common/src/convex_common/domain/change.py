@@ -25,7 +25,10 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One row of the alert log, and one frame of the live feed: the alert as it was after this."""
+    """One row of the alert log, and one frame of the live feed: the alert as it was after this.
+
+    `before` is the same alert right before; without it, what depends on alerts has to assume anything.
+    """
 
     alert: Alert
     event: Event
@@ -36,6 +39,7 @@ class Entry:
     event_ids: tuple[uuid.UUID, ...] = ()
     detail: Mapping[str, Any] = field(default_factory=dict)
     traceparent: str | None = None
+    before: Alert | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

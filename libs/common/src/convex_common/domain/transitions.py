@@ -20,7 +20,9 @@ def acknowledge(alert: Alert, user_id: str, now: dt.datetime) -> Changes:
     after = replace(
         alert, status=Status.ACKNOWLEDGED, acknowledged_by=user_id, acknowledged_at=now, version=alert.version + 1
     )
-    entry = Entry(alert=after, event=Event.ACKNOWLEDGED, reason=Reason.ACKNOWLEDGED_BY_PERSON, actor=user_id)
+    entry = Entry(
+        alert=after, event=Event.ACKNOWLEDGED, reason=Reason.ACKNOWLEDGED_BY_PERSON, actor=user_id, before=alert
+    )
     return Changes(updated=(after,), entries=(entry,))
 
 
@@ -45,6 +47,7 @@ def resolve(alert: Alert, user_id: str, notes: str | None, now: dt.datetime, cha
         reason=Reason.RESOLVED_BY_PERSON,
         notified=notice is not None,
         actor=user_id,
+        before=alert,
         detail={
             **({"notes": notes} if notes else {}),
             **({} if notice else {"withheld": Reason.NOT_ANNOUNCED.value}),

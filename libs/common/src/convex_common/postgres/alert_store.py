@@ -17,6 +17,7 @@ from psycopg.types.numeric import Int2, Int4, Int8
 
 from convex_common.domain.alert import Alert, as_wire
 from convex_common.domain.change import Changes, Entry, Notice, Timer
+from convex_common.domain.facets import touched
 from convex_common.feed import LiveEvent, event_frame
 from convex_common.ids import Ids
 from convex_common.postgres.alert_rows import COLUMNS, SELECTED, alert_of, array_parameter, columns_of, unpacked
@@ -116,7 +117,12 @@ class Written:
         base, epoch = self.position.fetchone()
         return [
             LiveEvent(
-                self.workspace_id, base + n, entry.alert.framework_id, epoch, event_frame(entry.event, base + n, data)
+                self.workspace_id,
+                base + n,
+                entry.alert.framework_id,
+                epoch,
+                event_frame(entry.event, base + n, data),
+                touched(entry),
             )
             for n, (entry, data) in enumerate(self.frames)
         ]

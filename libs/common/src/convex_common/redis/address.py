@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from convex_common.errors import Invalid
@@ -14,6 +15,8 @@ from convex_common.redis.resp import Replies, ReplyError, command
 
 _CERT_REQS: Final = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
 _READ_SIZE: Final = 65536
+
+P = TypeVar("P", bound=asyncio.Protocol)
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Address:
             if self.tls:
                 connection = self.tls.wrap_socket(connection, server_hostname=self.host)
             replies = Replies()
-            for greeting in self._greetings():
+            for greeting in self.greetings():
                 connection.sendall(greeting)
                 while not (answer := replies.feed(_received(connection.recv(_READ_SIZE)))):
                     pass
@@ -73,6 +76,17 @@ class Address:
             connection.close()
             raise
         return connection
+
+    async def open(self, protocol: Callable[[], P]) -> P:
+        """The protocol of a connection on which it may speak, its `greetings` first; bound it by `asyncio.timeout`."""
+        loop = asyncio.get_running_loop()
+        if self.path:
+            return (await loop.create_unix_connection(protocol, self.path))[1]
+        server_hostname = self.host if self.tls else None
+        opened = await loop.create_connection(
+            protocol, self.host, self.port, ssl=self.tls, server_hostname=server_hostname
+        )
+        return opened[1]
 
     async def connect_async(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """The same on an event loop; bound it by `asyncio.timeout`."""
@@ -85,7 +99,7 @@ class Address:
             )
         try:
             replies = Replies()
-            for greeting in self._greetings():
+            for greeting in self.greetings():
                 writer.write(greeting)
                 while not (answer := replies.feed(_received(await reader.read(_READ_SIZE)))):
                     pass
@@ -95,7 +109,8 @@ class Address:
             raise
         return reader, writer
 
-    def _greetings(self) -> list[bytes]:
+    def greetings(self) -> list[bytes]:
+        """What lets a connection in, each to be answered without an error."""
         greetings = []
         if self.password is not None:
             login = (self.username, self.password) if self.username else (self.password,)

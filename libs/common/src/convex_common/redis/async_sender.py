@@ -14,7 +14,8 @@ from redis.exceptions import NoScriptError, RedisError
 from convex_common.contracts import Contract, Mergeable, P
 from convex_common.errors import Invalid
 from convex_common.redis.breaker import Breaker
-from convex_common.redis.dispatch import Script, enqueue_arguments, enqueue_script, hint_script, namespace
+from convex_common.redis.dispatch import enqueue_arguments, enqueue_script, hint_script, namespace
+from convex_common.redis.script import Script
 from convex_common.redis.sender import WITHIN
 
 log = logging.getLogger(__name__)

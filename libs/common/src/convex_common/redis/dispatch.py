@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 import uuid
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
 import dramatiq
@@ -14,6 +11,7 @@ from dramatiq.brokers.redis import DEFAULT_HEARTBEAT_TIMEOUT, _scripts
 
 from convex_common.contracts import Contract, P
 from convex_common.redis.resp import Part
+from convex_common.redis.script import Script
 from convex_common.tracing import current_traceparent
 
 TOKENS: Final = 64
@@ -64,18 +62,6 @@ def stock_script() -> bytes:
 def with_wake_token(script: bytes) -> bytes | None:
     """The script whose enqueue leaves a token for idle consumers, or None where its text is not the known one."""
     return script.replace(_PUSH, _PUSH_AND_WAKE) if script.count(_PUSH) == 1 else None
-
-
-@dataclass(frozen=True)
-class Script:
-    """A Lua script by its digest, or by its text where the server has forgotten it (NOSCRIPT)."""
-
-    text: bytes
-
-    @cached_property
-    def sha(self) -> str:
-        """The digest as Redis computes it."""
-        return hashlib.sha1(self.text, usedforsecurity=False).hexdigest()
 
 
 def enqueue_script() -> Script:

@@ -15,6 +15,7 @@ from convex_common.errors import Invalid
 from convex_common.feed import LiveMessage, channel, decode, encode
 from convex_common.redis.address import Address
 from convex_common.redis.breaker import Breaker
+from convex_common.redis.cache.marks import Call, marks_of
 from convex_common.redis.link import Link
 from convex_common.redis.resp import Replies, Reply, ReplyError, command
 
@@ -31,7 +32,8 @@ _READ_SIZE: Final = 1 << 18
 class LivePublisher:
     """Publishes batches to the gateways, one write each; from threads. Thread-safe.
 
-    A batch that does not get through is no loss: gateways compare their positions with the log and fill the gap.
+    The same write marks for the cache what the changes touched, before anybody is told of them. A batch that does not
+    get through is no loss: gateways compare their positions with the log and fill the gap, in the cache as well.
     """
 
     def __init__(self, cache_redis_url: str, queue_prefix: str = "alert", *, within: float = _PUBLISH_WITHIN) -> None:
@@ -46,13 +48,16 @@ class LivePublisher:
             return True
         if not self._breaker.allows():
             return False
-        batch = b"".join(command("PUBLISH", channel(self._prefix, m.workspace_id), encode(m)) for m in messages)
+        marks = marks_of(self._prefix, messages)
+        batch = [mark.by_digest() for mark in marks]
+        batch += [command("PUBLISH", channel(self._prefix, m.workspace_id), encode(m)) for m in messages]
         try:
-            replies = self._link.call(batch, len(messages), self._within)
+            replies = self._link.call(b"".join(batch), len(batch), self._within)
+            self._mark_again(marks, replies)
         except OSError as error:
             self._breaker.failed(error)
             return False
-        if refused := next((reply for reply in replies if isinstance(reply, ReplyError)), None):
+        if refused := next((reply for reply in replies[len(marks) :] if isinstance(reply, ReplyError)), None):
             self._breaker.failed(refused)
             return False
         self._breaker.succeeded()
@@ -61,6 +66,16 @@ class LivePublisher:
     def close(self) -> None:
         """Close the connection."""
         self._link.close()
+
+    def _mark_again(self, marks: Sequence[Call], replies: Sequence[Reply]) -> None:
+        """By their text, where the server does not know the script. Other refusals are the cache's to notice."""
+        unknown = [
+            mark
+            for mark, reply in zip(marks, replies, strict=False)
+            if isinstance(reply, ReplyError) and str(reply).startswith("NOSCRIPT")
+        ]
+        if unknown:
+            self._link.call(b"".join(mark.by_text() for mark in unknown), len(unknown), self._within)
 
 
 class AsyncLiveSubscriber:

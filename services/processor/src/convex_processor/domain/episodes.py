@@ -123,7 +123,12 @@ class Episodes:
         if decided is OnResend.OCCURRENCE:
             self.occurrence(fingerprint, occurrence, origin)
         elif decided is OnResend.MOVE_TIMER and latest is not None:
-            self._keep(replace(latest, source_ends_at=occurrence.ends_at, context=occurrence.context), folded=True)
+            moved = replace(latest, source_ends_at=occurrence.ends_at)
+            if occurrence.context == latest.context:
+                self._keep(moved, folded=True)
+            else:  # what people see changes, so they are told
+                told = replace(moved, context=occurrence.context, version=latest.version + 1)
+                self._log(told, Event.UPDATED, Reason.SOURCE_CHANGED, origin)
             self._watch_source(fingerprint)
 
     def source_resolved(self, fingerprint: bytes, starts_at: dt.datetime | None, origin: Origin) -> None:
@@ -245,6 +250,7 @@ class Episodes:
                 event_ids=tuple(folds.event_ids),
                 detail={"value": last.value},
                 traceparent=folds.origin.traceparent,
+                before=latest,
             )
         )
         self._watch_source(fingerprint)
@@ -259,6 +265,7 @@ class Episodes:
         notified: bool = False,
         detail: Mapping[str, object] | None = None,
     ) -> None:
+        before = self._latest.get(alert.fingerprint)
         self._keep(alert, folded=False)
         self._entries.append(
             Entry(
@@ -269,6 +276,7 @@ class Episodes:
                 event_ids=(origin.event_id,),
                 detail={"value": alert.current_value, **(detail or {})},
                 traceparent=origin.traceparent,
+                before=before if before is not None and before.id == alert.id else None,
             )
         )
 
