@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from convex_common.measures import Measures
+from convex_common.measures import CACHE_ERRORS, CACHE_HITS, CACHE_MISSES, Measures
 from convex_common.metrics import Metrics
 
 
@@ -22,16 +22,16 @@ class CacheCounts:
         """Looked up and found, still good."""
         self._hits.inc(by)
         if self._measures is not None:
-            self._measures.count(workspace_id, "cache_hits", self._name, by)
+            self._measures.count(workspace_id, CACHE_HITS, self._name, by)
 
     def miss(self, workspace_id: UUID, by: int = 1) -> None:
         """Looked up and not found, or not good any more."""
         self._misses.inc(by)
         if self._measures is not None:
-            self._measures.count(workspace_id, "cache_misses", self._name, by)
+            self._measures.count(workspace_id, CACHE_MISSES, self._name, by)
 
     def error(self, workspace_id: UUID) -> None:
         """Redis was away, too late, or full of nonsense; a miss besides."""
         self._errors.inc()
         if self._measures is not None:
-            self._measures.count(workspace_id, "cache_errors", self._name)
+            self._measures.count(workspace_id, CACHE_ERRORS, self._name)
