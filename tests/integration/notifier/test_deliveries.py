@@ -96,8 +96,8 @@ def test_five_failures_quarantine_and_a_replay_delivers(ledger: Ledger, receiver
 def test_disabled_and_deleted_channels_fail_with_their_reason(ledger: Ledger, receiver: Receiver) -> None:
     disabled = ledger.webhook(receiver.url(), enabled=False)
     deleted = ledger.webhook(receiver.url(), deleted_at="2026-01-01")
-    email = ledger.channel("email", {"to": ["a@b.example"]})
-    ids = {name: ledger.deliver(channel) for name, channel in [("x", disabled), ("y", deleted), ("z", email)]}
+    unknown = ledger.channel("apprise", {"url": "json://a.example"})
+    ids = {name: ledger.deliver(channel) for name, channel in [("x", disabled), ("y", deleted), ("z", unknown)]}
     test_id = ledger.deliver(disabled, cause="test")
     with notifying(ledger.store):
         told = {name: ledger.settled(delivery_id, "failed")["last_error"] for name, delivery_id in ids.items()}
@@ -105,7 +105,7 @@ def test_disabled_and_deleted_channels_fail_with_their_reason(ledger: Ledger, re
     assert told == {
         "x": "the channel is disabled",
         "y": "the channel was deleted",
-        "z": "channels of kind email cannot be sent to by this version",
+        "z": "channels of kind apprise cannot be sent to by this version",
     }
     assert [request.id for request in receiver.received] == [str(test_id)]
     assert [a["error"] for a in ledger.attempts(ids["x"])] == ["the channel is disabled"]

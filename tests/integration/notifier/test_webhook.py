@@ -19,6 +19,7 @@ from convex_notifier.channels.webhook import Webhook
 from convex_notifier.domain.answer import LONGEST_EXCERPT, Answer, Verdict
 from convex_notifier.domain.egress import Egress
 from convex_notifier.domain.message import Destination
+from convex_notifier.http import Http
 from convex_notifier.network import Network
 from tests.support.receiver import Receiver, Reply
 from tests.unit.notifier.messages import a_message
@@ -30,9 +31,9 @@ MESSAGE = a_message()
 
 @pytest.fixture
 def webhook() -> Iterator[Webhook]:
-    channel = Webhook(Network(LOOPBACK), connections=4)
-    yield channel
-    channel.close()
+    http = Http(Network(LOOPBACK), connections=4)
+    yield Webhook(http)
+    http.close()
 
 
 def send(webhook: Webhook, url: str, *, within: float = 5.0) -> Answer:
@@ -135,7 +136,7 @@ def test_what_is_no_address_is_final(webhook: Webhook, url: str) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0177.1", "[::ffff:127.0.0.1]", "[::1]"])
 def test_private_addresses_are_refused_by_default(receiver: Receiver, host: str) -> None:
-    guarded = Webhook(Network(Egress()), connections=1)
+    guarded = Webhook(Http(Network(Egress()), connections=1))
     answer = send(guarded, receiver.url(host=host))
     assert answer.verdict is Verdict.REJECTED
     assert "EGRESS_ALLOW" in (answer.error or "")
@@ -147,12 +148,13 @@ class TestTls:
         server, client = certified(tmp_path, "hooks.example")
         receiver = Receiver(tls=server)
         network = Network(LOOPBACK, resolve=lambda host, port: ["127.0.0.1"])
-        channel = Webhook(network, connections=2, tls=client)
+        http = Http(network, connections=2, tls=client)
+        channel = Webhook(http)
         try:
             assert send(channel, receiver.url(host="hooks.example")).verdict is Verdict.ACCEPTED
             answer = send(channel, receiver.url(host="other.example"))
         finally:
-            channel.close()
+            http.close()
             receiver.close()
         assert answer.verdict is Verdict.UNAVAILABLE
         assert "other.example" in (answer.error or "")

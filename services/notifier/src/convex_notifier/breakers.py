@@ -33,7 +33,7 @@ class Breakers:
             return breaker.wait(self._clock()) if breaker else 0.0
 
     def tell(self, target: str, verdict: Verdict) -> None:
-        """How an attempt went. A rejection is a success here: the target is there and answers."""
+        """How an attempt went. To reject or defer one is a success here: the target is there and answers."""
         with self._lock:
             if verdict is not Verdict.UNAVAILABLE:
                 self._breakers.pop(target, None)

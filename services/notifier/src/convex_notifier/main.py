@@ -24,19 +24,27 @@ from convex_common.redis.flusher import flusher_of
 from convex_common.redis.live import LivePublisher
 from convex_common.settings import load
 from convex_notifier.breakers import Breakers
+from convex_notifier.channels.channel import Channel
+from convex_notifier.channels.email import Email, Unconfigured
 from convex_notifier.channels.in_app import InApp
+from convex_notifier.channels.slack import Slack
 from convex_notifier.channels.webhook import Webhook
 from convex_notifier.deliveries import Deliveries
 from convex_notifier.destinations import Destinations
 from convex_notifier.dispatcher import Dispatcher
 from convex_notifier.domain.backoff import Backoff
 from convex_notifier.domain.breaker import BreakerPolicy
+from convex_notifier.domain.egress import Egress
 from convex_notifier.handler import DeliveryHandler
-from convex_notifier.network import Network
+from convex_notifier.http import Http
+from convex_notifier.letters import Letters
+from convex_notifier.network import Network, trusting
+from convex_notifier.recipients import Recipients
 from convex_notifier.session import Session
 from convex_notifier.settings import NotifierSettings
 from convex_notifier.settlements import Settlements
 from convex_notifier.settler import Settler
+from convex_notifier.smtp import MailServer
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +53,8 @@ GRACE = 10.0
 
 NAME = "convex-notifier"
 
-INBOXES = 8
-"""Connections at most for in-app notifications."""
+POOL = 8
+"""Connections to PostgreSQL at most for channels that use it: in-app notifications and e-mail."""
 
 
 def main() -> int:
@@ -65,9 +73,10 @@ class Notifier:
         threads = settings.notifier_threads
         self._sessions = [Session(lambda: connect(settings.database_url, NAME)) for _ in range(2)]
         claiming, saving = self._sessions
-        self._inboxes = Database(settings.database_url, NAME, size=min(INBOXES, threads))
+        self._database = Database(settings.database_url, NAME, size=min(POOL, threads))
         self._publisher = LivePublisher(settings.cache_redis_url, settings.queue_prefix)
-        self._webhook = Webhook(Network(settings.egress), connections=threads)
+        self._http = Http(Network(settings.egress), connections=threads)
+        self._mail = _mail_server(settings)
         deliveries = Deliveries(
             claiming, per_target=settings.notifier_per_target, lease_seconds=settings.notifier_lease_seconds
         )
@@ -75,7 +84,12 @@ class Notifier:
         pause = settings.notifier_breaker_seconds
         handler = DeliveryHandler(
             self._settler.settle,
-            {"webhook": self._webhook, "in_app": InApp(self._inboxes, self._publisher)},
+            {
+                "webhook": Webhook(self._http),
+                "slack": Slack(self._http, settings.public_url),
+                "email": self._email(settings),
+                "in_app": InApp(self._database, self._publisher),
+            },
             Breakers(BreakerPolicy(pause=pause, longest=3 * pause)),
             Destinations(settings.secret_box),
             Ids(),
@@ -99,7 +113,7 @@ class Notifier:
 
     def start(self) -> None:
         """Start every thread; needs neither PostgreSQL nor Redis to be there yet."""
-        self._inboxes.open()
+        self._database.open()
         self._worker.start()
         self._settler.start()
         self.dispatcher.start()
@@ -108,7 +122,9 @@ class Notifier:
         """Stop in the order that sends nothing twice: claim no more, finish what is under way, save it, then let go."""
         deadline = time.monotonic() + GRACE
         if self.dispatcher.stop(GRACE):
-            self._webhook.close()
+            self._http.close()
+            if self._mail is not None:
+                self._mail.close()
         else:
             log.warning("attempts under way are left to their leases' end")
         if self._settler.stop(max(1.0, deadline - time.monotonic())) and not self.dispatcher.is_alive():
@@ -116,11 +132,25 @@ class Notifier:
                 session.close()
         self._worker.stop(timeout=2.0)
         self._publisher.close()
-        self._inboxes.close()
+        self._database.close()
         self._broker.close()
+
+    def _email(self, settings: NotifierSettings) -> Channel:
+        if self._mail is None or settings.smtp_from is None:
+            return Unconfigured()
+        letters = Letters(settings.smtp_from, settings.public_url)
+        return Email(self._mail, letters, settings.smtp_from, Recipients(self._database))
 
     def _wake(self) -> None:
         self.dispatcher.wake()
+
+
+def _mail_server(settings: NotifierSettings) -> MailServer | None:
+    """The operator's own server: the egress rules are for addresses that tenants name."""
+    account = settings.mail_account
+    if account is None:
+        return None
+    return MailServer(account, Network(Egress.anywhere()), trusting(), idle=settings.notifier_per_target)
 
 
 def run(settings: NotifierSettings) -> int:

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, Final
 
+import certifi
 import httpcore
 
 from convex_common.errors import ConvexError
@@ -37,6 +38,13 @@ def dial(address: str, port: int, timeout: float) -> httpcore.NetworkStream:
     return httpcore.SyncBackend().connect_tcp(
         address, port, timeout, socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
     )
+
+
+def trusting() -> ssl.SSLContext:
+    """The system's authorities (SSL_CERT_FILE is heeded) and Mozilla's, for images without any."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
 
 
 class Network(httpcore.NetworkBackend):

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
+from convex_common.domain.mailbox import Mailbox
 from convex_common.errors import SettingsError
 from convex_common.secretbox import SecretBox
-from convex_common.settings import CommonSettings
+from convex_common.settings import CommonSettings, Port
 from convex_notifier.domain.egress import Egress
+from convex_notifier.domain.mail_account import PORTS, Account, Tls
+
+
+def _page(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("is no address of a page")
+    return url.rstrip("/")
+
+
+def _sender(address: object) -> object:
+    return Mailbox.parse(address) if isinstance(address, str) else address
 
 
 class NotifierSettings(CommonSettings):
@@ -29,6 +43,31 @@ class NotifierSettings(CommonSettings):
     notifier_backoff_seconds: float = Field(default=5.0, gt=0, le=600, description="give seconds, 5 by default")
     notifier_breaker_seconds: float = Field(default=10.0, gt=0, le=600, description="give seconds, 10 by default")
 
+    public_url: Annotated[str, AfterValidator(_page)] | None = Field(
+        default=None, description="give the page's address as people have it, e.g. https://alerts.example.com"
+    )
+    smtp_host: str | None = Field(default=None, description="give the mail server's host name, or leave it out")
+    smtp_port: Port | None = Field(default=None, description="give a port from 1 to 65535, or leave it out")
+    smtp_tls: Tls = Field(default=Tls.STARTTLS, description="use starttls, tls or none")
+    smtp_user: str | None = Field(default=None, description="give the name to sign in with, or leave it out")
+    smtp_password: SecretStr | None = Field(default=None, description="give the password of SMTP_USER")
+    smtp_from: Annotated[Mailbox, BeforeValidator(_sender)] | None = Field(
+        default=None, description="give the sender's address alone, e.g. alerts@example.com"
+    )
+
+    @property
+    def mail_account(self) -> Account | None:
+        """Where e-mail is handed over; None where the installation sends none."""
+        if self.smtp_host is None:
+            return None
+        return Account(
+            host=self.smtp_host,
+            port=self.smtp_port or PORTS[self.smtp_tls],
+            tls=self.smtp_tls,
+            user=self.smtp_user,
+            password=self.smtp_password.get_secret_value() if self.smtp_password else None,
+        )
+
     @property
     def egress(self) -> Egress:
         """What notifications may reach beyond public addresses."""
@@ -47,5 +86,12 @@ class NotifierSettings(CommonSettings):
                 "NOTIFIER_ATTEMPT_SECONDS: is longer than half of NOTIFIER_LEASE_SECONDS",
                 cure="an attempt must end well within its lease; give 15 and 30",
             )
+        if self.smtp_host is not None and self.smtp_from is None:
+            raise SettingsError(
+                "SMTP_FROM: is missing", cure="with SMTP_HOST, give the sender's address, e.g. alerts@example.com"
+            )
+        if (self.smtp_user is None) != (self.smtp_password is None):
+            missing = "SMTP_USER" if self.smtp_user is None else "SMTP_PASSWORD"
+            raise SettingsError(f"{missing}: is missing", cure="give both SMTP_USER and SMTP_PASSWORD, or neither")
         _ = self.egress, self.secret_box
         return self

@@ -16,6 +16,8 @@ from convex_common.postgres.database import Connection
 RULES = """SELECT id, framework_id, name, alert_type, metric, condition, threshold_value, change_percentage,
     window_seconds, aggregation, for_seconds, clear_value, suppression_seconds, severity, labels, channel_ids, enabled,
     deleted_at IS NOT NULL FROM rules WHERE deleted_at IS NULL OR deleted_at > now() - interval '30 days' ORDER BY id"""
+MAIL_SERVER = "mail server"
+"""The target of every e-mail, since an installation has one server for all of them; it is nobody's host name."""
 CHANNELS = "SELECT id, kind, config, min_severity, matchers, enabled FROM channels WHERE deleted_at IS NULL ORDER BY id"
 
 
@@ -53,11 +55,17 @@ def load_channels(connection: Connection) -> tuple[Channel, ...]:
     return tuple(_channel(row) for row in connection.execute(CHANNELS).fetchall())
 
 
-def target_of(channel_id: uuid.UUID, config: Mapping[str, Any]) -> str:
-    """What attempts at once are capped by: the host of the channel's address, else the channel itself."""
-    url = config.get("url")
-    host = urlsplit(url).hostname if isinstance(url, str) else None
-    return host or str(channel_id)
+def target_of(channel_id: uuid.UUID, kind: str, config: Mapping[str, Any]) -> str:
+    """What attempts at once are capped by: the mail server, the host of the channel's address, or the channel itself.
+
+    Where the address is secret the configuration has its `host`.
+    """
+    if kind == ChannelKind.EMAIL:
+        return MAIL_SERVER
+    url, host = config.get("url"), config.get("host")
+    if isinstance(url, str):
+        host = urlsplit(url).hostname
+    return str(host or channel_id)
 
 
 def _rule(row: tuple[Any, ...]) -> Rule:
@@ -90,5 +98,5 @@ def _channel(row: tuple[Any, ...]) -> Channel:
         min_severity=Severity(row[3]),
         matchers=tuple(Matcher(item["name"], Operator(item["op"]), item["value"]) for item in row[4]),
         enabled=row[5],
-        target=target_of(row[0], row[2]),
+        target=target_of(row[0], row[1], row[2]),
     )

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, select, update
+from sqlalchemy import Row, Select, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from convex_common.ids import floor, milliseconds
-from convex_common.postgres.tables import attempts, channels, deliveries, notifications
+from convex_common.postgres.tables import attempts, channels, deliveries, delivery_recipients, notifications
 from convex_common.postgres.timeline import CLOCKS_APART_MS
 
 
@@ -86,7 +86,17 @@ async def lock(connection: AsyncConnection, workspace_id: uuid.UUID, delivery_id
 async def replay(
     connection: AsyncConnection, workspace_id: uuid.UUID, delivery_id: uuid.UUID, traceparent: str
 ) -> None:
-    """Make a finished delivery due again, as if it were new; its attempts stay on the ledger."""
+    """Make a finished delivery due again, as if it were new; its attempts stay on the ledger.
+
+    An e-mail that some of its recipients did not get goes to those; one that all of them got goes to all again.
+    """
+    r, d = delivery_recipients.c, deliveries.c
+    had_by_all = select(d.id).where(d.workspace_id == workspace_id, d.id == delivery_id, d.status == "delivered")
+    await connection.execute(
+        delete(delivery_recipients).where(
+            r.workspace_id == workspace_id, r.delivery_id == delivery_id, or_(r.code >= 300, had_by_all.exists())
+        )
+    )
     await connection.execute(
         update(deliveries)
         .where(deliveries.c.workspace_id == workspace_id, deliveries.c.id == delivery_id)

@@ -205,6 +205,16 @@ deliveries = Table(
     _time("finished_at"),
 )
 
+delivery_recipients = Table(
+    "delivery_recipients",
+    metadata,
+    _key(),
+    Column("delivery_id", Uuid, primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("code", SmallInteger),
+    Column("answer", Text),
+)
+
 attempts = Table(
     "attempts",
     metadata,

@@ -19,9 +19,13 @@ TEMPORARY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPSta
 
 
 class Verdict(StrEnum):
-    """What an answer means for the delivery."""
+    """What an answer means for the delivery.
+
+    Both DEFERRED and UNAVAILABLE are tried again, but only the latter says that the target itself is in trouble.
+    """
 
     ACCEPTED = "accepted"
+    DEFERRED = "deferred"
     UNAVAILABLE = "unavailable"
     REJECTED = "rejected"
 
@@ -42,8 +46,13 @@ def accepted(status_code: int | None = None, excerpt: str | None = None) -> Answ
     return Answer(Verdict.ACCEPTED, None, status_code, excerpt)
 
 
+def deferred(error: str) -> Answer:
+    """It was not taken this time, by a target that takes others."""
+    return Answer(Verdict.DEFERRED, printable(error, LONGEST_ERROR))
+
+
 def unavailable(error: str) -> Answer:
-    """It was not taken this time."""
+    """It was not taken this time, nor would another have been."""
     return Answer(Verdict.UNAVAILABLE, printable(error, LONGEST_ERROR))
 
 

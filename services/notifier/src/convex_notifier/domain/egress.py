@@ -65,6 +65,11 @@ class Egress:
                 hosts.add(part)
         return cls(tuple(networks), frozenset(hosts))
 
+    @classmethod
+    def anywhere(cls) -> Egress:
+        """For what the operator names, not a tenant."""
+        return cls((ip_network("0.0.0.0/0"), ip_network("::/0")))
+
     def permits(self, host: str, address: str) -> bool:
         """Whether a connection to `address` may be made for `host`."""
         found = ip_address(address.partition("%")[0])
