@@ -244,7 +244,7 @@ def gateway_of(database: AsyncDatabase, threads: Database, redis: Remembered) ->
     absent = cast("Any", SimpleNamespace())
     sessions = Sessions(database, metrics, ids, Site())
     return Gateway(
-        settings=absent,
+        settings=cast("Any", SimpleNamespace(smtp_host="mail.example.com")),
         database=database,
         authenticator=Authenticator(
             tokens, Memberships(in_database(database), metrics), api_keys.in_database(database, metrics), sessions

@@ -39,6 +39,10 @@ class GatewaySettings(CommonSettings):
         description="give Fernet keys, comma-separated, the newest first: 32 random bytes each, in URL-safe base64"
     )
 
+    smtp_host: str | None = Field(
+        default=None, description="give what the notifier is given; without it there are no e-mail channels"
+    )
+
     ws_heartbeat_interval: int = Field(default=30_000, ge=100, description="give milliseconds, 100 or more")
     ws_timeout: int = Field(default=60_000, ge=200, description="give milliseconds, 200 or more")
     ws_allowed_origins: str = Field(default="", description="give origins such as https://alerts.example.com")

@@ -17,8 +17,19 @@ from tests.support.rest import Api, token_of
 pytestmark = pytest.mark.timeout(120)
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
-HOOK = {"kind": "webhook", "name": "hook", "config": {"url": "https://example.com/hook", "secret": SECRET}}
+HOOK: dict[str, Any] = {
+    "kind": "webhook",
+    "name": "hook",
+    "config": {"url": "https://example.com/hook", "secret": SECRET},
+}
 INBOX = {"kind": "in_app", "name": "inbox", "config": {}}
+MAIL: dict[str, Any] = {
+    "kind": "email",
+    "name": "on-call",
+    "config": {"to": ["ops@example.com", "jörg@bücher.example"]},
+}
+SLACK_PATH = "/services/T0/B0/aVerySecretPath"
+SLACK = {"kind": "slack", "name": "alerts", "config": {"webhook_url": f"https://hooks.slack.com{SLACK_PATH}"}}
 
 
 def test_a_given_secret_is_never_told(api: Api) -> None:
@@ -85,9 +96,60 @@ def test_an_inbox_is_of_members(api: Api) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "config.user_ids[1]")
 
 
+def test_mailboxes_are_told_and_changed(api: Api) -> None:
+    channel = api.made("/channels", MAIL | {"config": {"to": [*MAIL["config"]["to"], "ops@EXAMPLE.com"]}})
+    assert channel["config"] == {"to": ["ops@EXAMPLE.com", "jörg@bücher.example"]}
+    path = f"/channels/{channel['id']}"
+    assert api.patch(path, {"name": "other"}).json()["config"] == channel["config"]
+    assert api.patch(path, {"config": {"to": ["a@example.com"]}}).json()["config"] == {"to": ["a@example.com"]}
+    assert api.patch(path, {"config": {"to": None}}).json()["errors"][0]["field"] == "config.to"
+    assert api.rows("SELECT config, secrets FROM channels") == [({"to": ["a@example.com"]}, None)]
+    answer = api.post(f"{path}/test")
+    assert answer.status_code == 202
+    assert api.rows("SELECT target FROM deliveries") == [("mail server",)]
+
+
+def test_email_takes_an_installation_that_sends_it(api: Api) -> None:
+    api.gateway.settings.smtp_host = None
+    answer = api.post("/channels", MAIL)
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["field"]) == (422, "kind")
+    assert "SMTP_HOST" in error["message"]
+
+
+def test_slacks_address_is_its_secret(api: Api) -> None:
+    made = api.post("/channels", SLACK)
+    channel = made.json()
+    assert (made.status_code, channel["config"]) == (201, {"host": "hooks.slack.com"})
+    assert channel["generated_secret"] is None
+    path = f"/channels/{channel['id']}"
+    moved = api.patch(path, {"config": {"webhook_url": "https://chat.example.com/hooks/xyz"}})
+    told = [made, api.get(path), api.get("/channels"), api.patch(path, {"name": "b", "config": {}}), moved]
+    assert not any(SLACK_PATH in answer.text or "xyz" in answer.text for answer in told)
+    assert moved.json()["config"] == {"host": "chat.example.com"}
+    ((sealed, config),) = api.rows("SELECT secrets, config FROM channels")
+    assert api.gateway.secrets.open(sealed) == {"webhook_url": "https://chat.example.com/hooks/xyz"}
+    assert config == {"host": "chat.example.com"}
+    for value in (None, "https://a:b@example.com/", "no address"):
+        answer = api.patch(path, {"config": {"webhook_url": value}})
+        assert [error["field"] for error in answer.json()["errors"]] == ["config.webhook_url"], value
+    assert api.post(f"{path}/test").status_code == 202
+    assert api.rows("SELECT target FROM deliveries") == [("chat.example.com",)]
+
+
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "email": ({"kind": "email", "config": {"to": ["a@example.com"]}}, "kind"),
-    "slack": ({"kind": "slack", "config": {"webhook_url": "https://hooks.slack.com/x"}}, "kind"),
+    "nobody's e-mail": ({"kind": "email", "config": {"to": []}}, "config.to"),
+    "e-mail to 51": ({"kind": "email", "config": {"to": [f"a{n}@example.com" for n in range(51)]}}, "config.to"),
+    "no mailbox": ({"kind": "email", "config": {"to": ["a@example.com", "b@"]}}, "config.to[1]"),
+    "name and mailbox": ({"kind": "email", "config": {"to": ["Ann <a@example.com>"]}}, "config.to[0]"),
+    "two headers": ({"kind": "email", "config": {"to": ["a@example.com\r\nBcc: b@example.com"]}}, "config.to[0]"),
+    "two mailboxes in one": ({"kind": "email", "config": {"to": ["a@example.com,b@example.com"]}}, "config.to[0]"),
+    "mailbox without a domain": ({"kind": "email", "config": {"to": ["a@exa_mple.com"]}}, "config.to[0]"),
+    "e-mail's other field": ({"kind": "email", "config": {"to": ["a@example.com"], "bcc": []}}, "config.bcc"),
+    "slack without address": ({"kind": "slack", "config": {}}, "config.webhook_url"),
+    "slack's other scheme": ({"kind": "slack", "config": {"webhook_url": "slack://T0/B0/x"}}, "config.webhook_url"),
+    "slack's host": ({"kind": "slack", "config": {"webhook_url": "https://hooks.slack.com/x", "host": "a"}},
+                     "config.host"),
     "apprise": ({"kind": "apprise", "config": {"url": "json://x"}}, "kind"),
     "unknown kind": ({"kind": "pager"}, "kind"),
     "no address": ({"config": {}}, "config.url"),

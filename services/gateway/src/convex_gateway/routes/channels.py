@@ -33,6 +33,7 @@ from convex_gateway.shapes.channels import (
     ChannelDraft,
     ChannelPage,
     ChannelPatch,
+    Config,
     InAppConfig,
     NewChannel,
     TestSent,
@@ -49,7 +50,10 @@ async def create_channel(call: Authorized, draft: ChannelDraft) -> object:
 
     A webhook without a secret gets one, told as `generated_secret` in this answer only.
     """
-    config, generated = draft.config, None
+    if draft.kind is ChannelKind.EMAIL and not call.gateway.settings.smtp_host:
+        raise Invalid("kind", "email needs a mail server", cure="set SMTP_HOST for the gateway and the notifier")
+    config: Config = draft.config
+    generated = None
     if isinstance(config, WebhookConfig) and config.secret is None:
         generated = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(GENERATED_BYTES)).decode()
         config = config.model_copy(update={"secret": generated})
@@ -116,7 +120,7 @@ async def test_channel(call: Authorized, channel_id: uuid.UUID) -> object:
             notification_id=notification_id,
             delivery_id=delivery_id,
             channel_id=channel_id,
-            target=target_of(channel_id, channel.config),
+            target=target_of(channel_id, channel.kind, channel.config),
             data=sample_alert(call.workspace_id, alert_id, channel.name, call.principal.user_id, now),
             traceparent=traceparent,
         )
@@ -136,12 +140,10 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _configured(
-    connection: AsyncConnection, workspace_id: uuid.UUID, config: WebhookConfig | InAppConfig, box: SecretBox
+    connection: AsyncConnection, workspace_id: uuid.UUID, config: Config, box: SecretBox
 ) -> dict[str, Any]:
     """The columns of a configuration: what may be told, and the rest sealed."""
-    if isinstance(config, WebhookConfig):
-        return {"config": {"url": config.url}, "secrets": box.seal({"secret": config.secret})}
-    if config.user_ids is not None:
+    if isinstance(config, InAppConfig) and config.user_ids is not None:
         absent = await members.missing(connection, workspace_id, set(config.user_ids))
         wrong = [
             FieldError(field=f"config.user_ids[{place}]", message="is no member of this workspace")
@@ -150,23 +152,26 @@ async def _configured(
         ]
         if wrong:
             raise Problems(wrong)
-    return {"config": {"user_ids": config.user_ids}, "secrets": None}
+    return {"config": config.told(), "secrets": box.seal(config.secrets()) if config.SECRETS else None}
 
 
-def _merged_config(channel: rows.Channel, patch: dict[str, Any], box: SecretBox) -> WebhookConfig | InAppConfig:
+def _merged_config(channel: rows.Channel, patch: dict[str, Any], box: SecretBox) -> Config:
     """The whole configuration with the changes; the stored secret is opened only where it is to stay."""
-    if "secret" in patch and patch["secret"] is None:
-        raise Invalid("config.secret", "cannot be taken away", cure="leave it out, or give a new one")
+    model = CONFIGS[ChannelKind(channel.kind)]
+    for name in model.SECRETS & patch.keys():
+        if patch[name] is None:
+            raise Invalid(f"config.{name}", "cannot be taken away", cure="leave it out, or give a new one")
+    kept = {name: value for name, value in channel.config.items() if name in model.model_fields}
+    if channel.secrets is not None and not patch.keys() >= model.SECRETS:
+        try:
+            kept |= box.open(channel.secrets)
+        except UnreadableSecret:
+            named = " and ".join(f"config.{name}" for name in sorted(model.SECRETS))
+            raise Conflict("the channel's secret cannot be read any more", cure=f"give a new {named}") from None
     try:
-        merged = CONFIGS[ChannelKind(channel.kind)].model_validate({**channel.config, **patch})
+        return model.model_validate({**kept, **patch})
     except ValidationError as error:
         raise Problems([field_error({**item, "loc": ("config", *item["loc"])}) for item in error.errors()]) from None
-    if isinstance(merged, WebhookConfig) and "secret" not in patch and channel.secrets is not None:
-        try:
-            merged = merged.model_copy(update=box.open(channel.secrets))
-        except UnreadableSecret:
-            raise Conflict("the channel's secret cannot be read any more", cure="give a new config.secret") from None
-    return merged
 
 
 def _found(channel: rows.Channel | None) -> rows.Channel:

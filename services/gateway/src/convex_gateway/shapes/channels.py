@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+import unicodedata
 import uuid
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 import re2
@@ -23,6 +24,7 @@ from pydantic import (
 )
 
 from convex_common.domain.channel import ChannelKind, Operator
+from convex_common.domain.mailbox import LONGEST, Mailbox
 from convex_common.domain.severity import Severity
 from convex_gateway.pagination import Page
 from convex_gateway.problems import NO_NUL
@@ -56,15 +58,41 @@ def _secret(secret: str) -> str:
     return SECRET_PREFIX + encoded
 
 
+def _mailbox(address: str) -> str:
+    Mailbox.parse(address)
+    return unicodedata.normalize("NFC", address)
+
+
 Address = Annotated[
     str, StringConstraints(min_length=8, max_length=2048, pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\x00-\x20]+$"),
     AfterValidator(_address),
 ]  # fmt: skip
 Secret = Annotated[str, StringConstraints(min_length=16, max_length=128), AfterValidator(_secret)]
+Recipient = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=LONGEST, pattern=r"^[^@\s\x00-\x20]+@[^@\s\x00-\x20]+$"),
+    AfterValidator(_mailbox),
+]
 
 
-class WebhookConfig(Body):
+class Config(Body):
+    """What a kind of channel needs. The fields named by SECRETS are sealed, and told to nobody."""
+
+    SECRETS: ClassVar[frozenset[str]] = frozenset()
+
+    def told(self) -> dict[str, Any]:
+        """What may be told."""
+        return self.model_dump(mode="json", exclude=set(self.SECRETS))
+
+    def secrets(self) -> dict[str, Any]:
+        """What is sealed."""
+        return self.model_dump(mode="json", include=set(self.SECRETS))
+
+
+class WebhookConfig(Config):
     """An address that takes POSTs, signed by Standard Webhooks."""
+
+    SECRETS = frozenset({"secret"})
 
     url: Address
     secret: Secret | None = Field(
@@ -73,15 +101,40 @@ class WebhookConfig(Body):
     )
 
 
-class InAppConfig(Body):
+class InAppConfig(Config):
     """The in-app inbox of some members, or (null) of all."""
 
     user_ids: Annotated[list[UserId], Field(min_length=1, max_length=1000)] | None = None
 
 
-CONFIGS: dict[ChannelKind, type[WebhookConfig | InAppConfig]] = {
+class EmailConfig(Config):
+    """Mailboxes. They get one e-mail, in which each sees the others."""
+
+    to: Annotated[list[Recipient], Field(min_length=1, max_length=50)]
+
+    @field_validator("to")
+    @classmethod
+    def _once_each(cls, to: list[str]) -> list[str]:
+        return list({Mailbox.parse(address): address for address in to}.values())
+
+
+class SlackConfig(Config):
+    """An incoming webhook of Slack, or of a server that takes the same."""
+
+    SECRETS = frozenset({"webhook_url"})
+
+    webhook_url: Address = Field(description="Whoever has it can post: write-only, only its host is told")
+
+    def told(self) -> dict[str, Any]:
+        """The host, which attempts at once are capped by."""
+        return {"host": urlsplit(self.webhook_url).hostname}
+
+
+CONFIGS: dict[ChannelKind, type[WebhookConfig | InAppConfig | EmailConfig | SlackConfig]] = {
     ChannelKind.WEBHOOK: WebhookConfig,
     ChannelKind.IN_APP: InAppConfig,
+    ChannelKind.EMAIL: EmailConfig,
+    ChannelKind.SLACK: SlackConfig,
 }
 
 
@@ -123,9 +176,11 @@ AvailableKind = Annotated[ChannelKind, WithJsonSchema({"type": "string", "enum":
 class ChannelDraft(Body):
     """A channel to be made."""
 
-    kind: AvailableKind = Field(description="webhook or in_app; email, slack and apprise are not available yet")
+    kind: AvailableKind = Field(description="apprise is not available yet; email takes an installation that sends any")
     name: Name
-    config: WebhookConfig | InAppConfig = Field(description="By kind: webhook `{url, secret?}`, in_app `{user_ids?}`")
+    config: WebhookConfig | InAppConfig | EmailConfig | SlackConfig = Field(
+        description="By kind: webhook `{url, secret?}`, in_app `{user_ids?}`, email `{to}`, slack `{webhook_url}`"
+    )
     min_severity: Severity = Severity.INFO
     matchers: Matchers = Field(default_factory=list)
     enabled: Switch = True
@@ -134,7 +189,7 @@ class ChannelDraft(Body):
     @classmethod
     def _available(cls, kind: ChannelKind) -> ChannelKind:
         if kind not in CONFIGS:
-            raise ValueError(f"{kind.value} is not available yet; use webhook or in_app")
+            raise ValueError(f"{kind.value} is not available yet; use one of {', '.join(sorted(CONFIGS))}")
         return kind
 
     @field_validator("config", mode="wrap")
@@ -168,6 +223,18 @@ class InAppTold(Answer):
     user_ids: list[str] | None
 
 
+class EmailTold(Answer):
+    """Whose mailboxes they are."""
+
+    to: list[str]
+
+
+class SlackTold(Answer):
+    """A webhook without its address, which is its secret."""
+
+    host: str
+
+
 class MatcherTold(Answer):
     """A test on one label of the alert."""
 
@@ -182,7 +249,7 @@ class Channel(Answer):
     id: uuid.UUID
     kind: ChannelKind
     name: str
-    config: WebhookTold | InAppTold
+    config: WebhookTold | InAppTold | EmailTold | SlackTold
     min_severity: Severity
     matchers: list[MatcherTold]
     enabled: bool
