@@ -41,7 +41,7 @@ def mailing(ledger: Ledger, host: MailHost, **settings: Any) -> Iterator[Metrics
         "smtp_port": host.port,
         "smtp_tls": "none",
         "smtp_from": "alerts@example.com",
-        "public_url": "https://alerts.example.com/",
+        "public_url": "https://alerts.example.com",
         **settings,
     }
     with notifying(ledger.store, **given) as metrics:

@@ -49,7 +49,7 @@ def test_the_defaults_stand() -> None:
         ("SMTP_TLS", "ssl"),
         ("SMTP_PORT", "0"),
         ("PUBLIC_URL", "alerts.example.com"),
-        ("PUBLIC_URL", "https://alerts.example.com/?a=b"),
+        ("PUBLIC_URL", "https://alerts.example.com/"),
     ],
 )
 def test_a_wrong_one_is_told(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

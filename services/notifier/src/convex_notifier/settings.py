@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from convex_common.domain.mailbox import Mailbox
 from convex_common.errors import SettingsError
@@ -13,13 +12,6 @@ from convex_common.secretbox import SecretBox
 from convex_common.settings import CommonSettings, Port
 from convex_notifier.domain.egress import Egress
 from convex_notifier.domain.mail_account import PORTS, Account, Tls
-
-
-def _page(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("is no address of a page")
-    return url.rstrip("/")
 
 
 def _sender(address: object) -> object:
@@ -43,8 +35,10 @@ class NotifierSettings(CommonSettings):
     notifier_backoff_seconds: float = Field(default=5.0, gt=0, le=600, description="give seconds, 5 by default")
     notifier_breaker_seconds: float = Field(default=10.0, gt=0, le=600, description="give seconds, 10 by default")
 
-    public_url: Annotated[str, AfterValidator(_page)] | None = Field(
-        default=None, description="give the page's address as people have it, e.g. https://alerts.example.com"
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/?#@\s]+$",
+        description="give https://HOST, under which browsers reach this installation, or leave it out",
     )
     smtp_host: str | None = Field(default=None, description="give the mail server's host name, or leave it out")
     smtp_port: Port | None = Field(default=None, description="give a port from 1 to 65535, or leave it out")

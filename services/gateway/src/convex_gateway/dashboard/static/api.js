@@ -72,6 +72,7 @@ async function pages(path, most) {
 }
 
 export const frameworks = () => pages("/frameworks?limit=200", 2000);
+export const alert = (id) => call("GET", `/alerts/${encodeURIComponent(id)}`);
 export const timeline = (id) => pages(`/alerts/${encodeURIComponent(id)}/timeline?limit=200`, 1000);
 export const acknowledge = (id) => call("POST", `/alerts/${encodeURIComponent(id)}/acknowledge`, {});
 export const resolve = (id, notes) => call("POST", `/alerts/${encodeURIComponent(id)}/resolve`, notes ? { notes } : {});

@@ -101,7 +101,7 @@ async function start(message = "") {
       connection = new Connection(since, {
         state: show, alert: take, refused, reload: () => load().catch((error) => problem(error.message)),
       });
-      return;
+      return openNamed();
     } catch (error) {
       if (mine !== session) return;
       if (error.status === 401 || error.status === 403) return signedOut(error.message);
@@ -145,6 +145,18 @@ function introduce({ workspace, workspaces, name, user_id: id }) {
   byId("workspaces").replaceChildren(...workspaces.map((one) => element("option", { value: one.id }, one.name)));
   byId("workspaces").value = workspace.id;
   byId("sign-out").title = `Signed in as ${name || id}`;
+}
+
+// What e-mails and chat messages link to: /#alert=ID.
+async function openNamed() {
+  const id = new URLSearchParams(location.hash.slice(1)).get("alert");
+  if (!id) return;
+  history.replaceState(null, "", location.pathname + location.search);
+  try {
+    drawer.open(alerts.get(id) ?? await api.alert(id));
+  } catch (error) {
+    problem(error.status === 404 ? "The alert of this link is not in this workspace." : error.message);
+  }
 }
 
 // The socket was not let in: the session has ended, or else it is something that a person has to see to.
@@ -268,6 +280,7 @@ function wire() {
     localStorage.setItem("convex.theme", (document.documentElement.dataset.theme = dark ? "light" : "dark"));
   });
   addEventListener("keydown", onKey);
+  addEventListener("hashchange", () => connection && openNamed());
   chooseStatus("open");
 }
 
