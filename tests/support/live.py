@@ -25,6 +25,7 @@ from websockets.exceptions import ConnectionClosed
 from convex_common import feed
 from convex_common.feed import LiveEvent
 from convex_common.ids import Ids, floor
+from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.database import Limits
@@ -93,7 +94,8 @@ async def live_gateway(
 ) -> AsyncIterator[LiveGateway]:
     database = AsyncDatabase(database_url, "live-tests", size=4, limits=Limits(connect=2, statement=3, checkout=2))
     metrics = Metrics(CollectorRegistry())
-    hub = Hub(database, redis_url, prefix, metrics, timing=timing, history=history(database))
+    measures = Measures()
+    hub = Hub(database, redis_url, prefix, metrics, measures, timing=timing, history=history(database))
     tokens = TokenReader(SECRET, algorithms=("HS256",), issuer="convex", audience="convex")
     sessions = Sessions(database, metrics, Ids(), Site())
     gateway = SimpleNamespace(

@@ -19,6 +19,7 @@ from cryptography.fernet import Fernet
 from prometheus_client import CollectorRegistry
 
 from convex_common.ids import Ids
+from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.database import connect
 from convex_common.secretbox import SecretBox
@@ -174,7 +175,7 @@ def session(store: Store) -> Iterator[Session]:
 def notifying(store: Store, **settings: Any) -> Iterator[Metrics]:
     """A notifier within this process, quick in everything unless told otherwise."""
     metrics = Metrics(CollectorRegistry())
-    notifier = Notifier(NotifierSettings(**_settings(store, settings)), metrics)
+    notifier = Notifier(NotifierSettings(**_settings(store, settings)), metrics, Measures())
     notifier.start()
     try:
         yield metrics

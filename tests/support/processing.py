@@ -17,6 +17,7 @@ from convex_common.domain.fingerprint import fingerprint, observations_key, seri
 from convex_common.domain.severity import Severity
 from convex_common.feed import LiveEvent, LiveMessage
 from convex_common.ids import Ids
+from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.database import Connection, connect
 from convex_processor.batches import BatchProcessor
@@ -51,6 +52,7 @@ class Bench:
     store: Store
     outbox: Outbox
     framework_id: uuid.UUID
+    measures: Measures = field(default_factory=Measures)
 
     @classmethod
     def of(cls, store: Store) -> Bench:
@@ -165,7 +167,7 @@ class Bench:
         def batches(connection: Connection) -> BatchProcessor:
             handler = EventHandler(connection, Configurations(), IDS)
             metrics = Metrics(CollectorRegistry())
-            return BatchProcessor(connection, handler, self.outbox, self.outbox, metrics, traced=False)
+            return BatchProcessor(connection, handler, self.outbox, self.outbox, metrics, self.measures, traced=False)
 
         return Drainer(
             lambda: connect(self.store.url, "test-processor", repeats=True), batches, limits or ClaimLimits()

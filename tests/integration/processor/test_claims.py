@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from convex_common.domain.fingerprint import shard_of
 from convex_common.errors import LeaseLost
 from convex_common.events import CRITICAL_LANE
+from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.bootstrap import ensure_workspace
 from convex_common.postgres.database import Connection, connect
@@ -75,7 +76,8 @@ def inbox(bench: Bench) -> Iterator[Inbox]:
 
 def batches(bench: Bench, connection: Connection) -> BatchProcessor:
     handler = EventHandler(connection, Configurations(), IDS)
-    return BatchProcessor(connection, handler, bench.outbox, bench.outbox, Metrics(CollectorRegistry()), traced=False)
+    metrics = Metrics(CollectorRegistry())
+    return BatchProcessor(connection, handler, bench.outbox, bench.outbox, metrics, Measures(), traced=False)
 
 
 def claimed(connection: Connection, shards: int = 64, rows: int = 500, lease: float = 15.0) -> Claim:

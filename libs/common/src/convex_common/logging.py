@@ -55,6 +55,15 @@ def redacted(text: str) -> str:
     return text
 
 
+def masked(value: Any) -> Any:
+    """A JSON value in which whatever is called like a secret reads `***`."""
+    if isinstance(value, dict):
+        return {name: "***" if _SECRET_NAMES.search(str(name)) else masked(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [masked(one) for one in value]
+    return value
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object per record: ts, level, logger, msg, service, bound fields, trace_id, then the record's extras."""
 

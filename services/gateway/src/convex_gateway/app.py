@@ -32,13 +32,15 @@ from convex_gateway.routes import (
     frameworks,
     health,
     me,
+    measures,
     notifications,
+    queues,
     rules,
 )
 from convex_gateway.shield import Shield
 from convex_gateway.signin.routes import routes as sign_in
 
-RESOURCES = (frameworks, rules, channels, alerts, deliveries, notifications, me, broadcast)
+RESOURCES = (frameworks, rules, channels, alerts, deliveries, notifications, me, broadcast, queues, measures)
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

@@ -104,7 +104,7 @@ def run(settings: GatewaySettings) -> int:
 
 
 def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublisher, sender: Sender) -> Gateway:
-    metrics = Metrics(CollectorRegistry())
+    metrics, measures = Metrics(CollectorRegistry()), Measures()
     ids = Ids()
     database = AsyncDatabase(settings.database_url, APPLICATION)
     hints = AsyncSender(settings.redis_url, settings.queue_prefix)
@@ -124,12 +124,12 @@ def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublishe
         ),
         actions=AlertActions(threads, ids, publisher, sender),
         metrics=metrics,
-        measures=Measures(),
+        measures=measures,
         measure_store=MeasureStore(settings.cache_redis_url, settings.queue_prefix),
         ids=ids,
         sender=hints,
         writer=InboxWriter(settings.database_url, ids, hints),
-        hub=Hub(database, settings.cache_redis_url, settings.queue_prefix, metrics),
+        hub=Hub(database, settings.cache_redis_url, settings.queue_prefix, metrics, measures),
         publisher=publisher,
         secrets=SecretBox(settings.encryption_key_list),
         sessions=sessions,

@@ -11,11 +11,12 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from fastapi import Depends
+from fastapi.datastructures import Default
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from convex_common.domain.audit import Act
 from convex_common.errors import InFlight
@@ -255,8 +256,9 @@ def check_media_type(request: Request) -> None:
 class Resource:
     """Gathers the operations of one resource, under one tag of the documentation."""
 
-    def __init__(self, tag: str) -> None:
+    def __init__(self, tag: str, *, prefix: str = PREFIX) -> None:
         self._tag = tag
+        self._prefix = prefix
         self.routes: list[APIRoute] = []
 
     def operation(
@@ -270,18 +272,20 @@ class Resource:
         status: int = 200,
         errors: tuple[int, ...] = (),
         headers: dict[str, str] | None = None,
+        is_text: bool = False,
     ) -> Callable[[Endpoint], Endpoint]:
         """Declares the decorated function as the operation; its name is the operation's id, its docstring the words.
 
         `scope` is what a key needs, else what the role and the method suggest. `errors` are those that do not follow
-        from its form; `headers` describe what the answer carries besides.
+        from its form; `headers` describe what the answer carries besides;
+        `is_text` where it is plain text and no JSON.
         """
 
         def declare(endpoint: Endpoint) -> Endpoint:
             needed = scope or Scope.of(role, reads=method == "GET")
             summary, _, rest = (endpoint.__doc__ or "").partition("\n")
             route = Operation(
-                PREFIX + path,
+                self._prefix + path,
                 endpoint,
                 methods=[method],
                 status_code=status,
@@ -297,6 +301,7 @@ class Resource:
                     **_parameters_of(method),
                 },
                 strict_content_type=False,
+                response_class=PlainTextResponse if is_text else Default(JSONResponse),
             )
             if headers:
                 described = {

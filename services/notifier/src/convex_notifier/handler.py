@@ -14,6 +14,7 @@ from convex_common.contracts import DELIVERIES_DUE
 from convex_common.errors import ConvexError
 from convex_common.ids import Ids
 from convex_common.logging import bound
+from convex_common.measures import QUEUE_PROCESSING, QUEUE_WAIT, Measures
 from convex_common.metrics import Metrics
 from convex_common.tracing import span_from
 from convex_notifier.breakers import Breakers
@@ -40,6 +41,7 @@ class DeliveryHandler:
         destinations: Destinations,
         ids: Ids,
         metrics: Metrics,
+        measures: Measures,
         *,
         backoff: Backoff,
         attempt_seconds: float,
@@ -53,6 +55,7 @@ class DeliveryHandler:
         self._waited = metrics.queue_wait_seconds.labels(DELIVERIES_DUE.queue)
         self._took = metrics.queue_processing_seconds.labels(DELIVERIES_DUE.queue)
         self._sent_total = metrics.notifications_sent
+        self._measures = measures
         self._backoff = backoff
         self._attempt_seconds = attempt_seconds
         self._chance = chance
@@ -73,10 +76,15 @@ class DeliveryHandler:
             return Settlement(loaded.claim, None, PutOff(wait, "its target keeps failing and is left alone"))
         if loaded.claim.failures == 0:
             self._waited.observe(max(0.0, loaded.age))
+            self._observe(loaded, QUEUE_WAIT, loaded.age)
         attempt = self._attempt(loaded, refusal)
+        self._observe(loaded, QUEUE_PROCESSING, attempt.seconds)
         decided = outcome.of_answer(attempt.answer, loaded.claim.failures, self._backoff, self._chance())
         self._tell(loaded, attempt, decided)
         return Settlement(loaded.claim, attempt, decided)
+
+    def _observe(self, loaded: Loaded, name: str, seconds: float) -> None:
+        self._measures.observe(loaded.message.workspace_id, name, 1000 * seconds, DELIVERIES_DUE.queue)
 
     def _refusal(self, loaded: Loaded) -> str | None:
         return outcome.refusal(

@@ -69,7 +69,7 @@ def main() -> int:
 class Notifier:
     """The process without its signals: everything wired, to be started and stopped."""
 
-    def __init__(self, settings: NotifierSettings, metrics: Metrics) -> None:
+    def __init__(self, settings: NotifierSettings, metrics: Metrics, measures: Measures) -> None:
         threads = settings.notifier_threads
         self._sessions = [Session(lambda: connect(settings.database_url, NAME)) for _ in range(2)]
         claiming, saving = self._sessions
@@ -94,6 +94,7 @@ class Notifier:
             Destinations(settings.secret_box),
             Ids(),
             metrics,
+            measures,
             backoff=Backoff(base=settings.notifier_backoff_seconds),
             attempt_seconds=settings.notifier_attempt_seconds,
         )
@@ -158,7 +159,7 @@ def run(settings: NotifierSettings) -> int:
     json_logging.configure("notifier", settings.log_level)
     provider = tracing.configure("notifier", settings)
     metrics, measures = Metrics(CollectorRegistry()), Measures()
-    notifier = Notifier(settings, metrics)
+    notifier = Notifier(settings, metrics, measures)
     status = StatusServer(
         settings.prometheus_port,
         metrics.registry if settings.prometheus_enabled else None,

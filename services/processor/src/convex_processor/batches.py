@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
-from convex_common.contracts import DELIVERIES_DUE, MAX_DELIVERIES, DeliveryIds
+from convex_common.contracts import DELIVERIES_DUE, EVENTS_ACCEPTED, MAX_DELIVERIES, DeliveryIds
 from convex_common.errors import LeaseLost, StoreUnavailable
 from convex_common.ids import milliseconds
+from convex_common.measures import ALERT_LATENCY, QUEUE_PROCESSING, QUEUE_WAIT, Measures
 from convex_common.metrics import Metrics
 from convex_common.ports import FeedPublisher, HintSender
 from convex_common.postgres.database import Connection
@@ -40,6 +41,7 @@ class BatchProcessor:
         publisher: FeedPublisher,
         sender: HintSender,
         metrics: Metrics,
+        measures: Measures,
         *,
         traced: bool,
     ) -> None:
@@ -48,6 +50,7 @@ class BatchProcessor:
         self._publisher = publisher
         self._sender = sender
         self._metrics = metrics
+        self._measures = measures
         self._traced = traced
 
     def run(self, claim: Claim) -> None:
@@ -103,13 +106,16 @@ class BatchProcessor:
         self, workspace_id: uuid.UUID, events: Sequence[ClaimedEvent], version: int, release: Release | None
     ) -> None:
         """One transaction, tried again where another was quicker; then the live feed and the notifier's hint."""
+        began = _now_ms()
         if not self._traced:
-            self._send(self._tried(lambda: self._handler.process(workspace_id, events, version, release)), events)
+            outcome = self._tried(lambda: self._handler.process(workspace_id, events, version, release))
+            self._sent(workspace_id, events, outcome, began)
             return
         links = [event.traceparent for event in events[:MAX_LINKS] if event.traceparent]
         with span_from(None, "process batch", links=links) as span:
             span.set_attribute("convex.events", len(events))
-            self._send(self._tried(lambda: self._handler.process(workspace_id, events, version, release)), events)
+            outcome = self._tried(lambda: self._handler.process(workspace_id, events, version, release))
+            self._sent(workspace_id, events, outcome, began)
         for event in events:
             with span_from(event.traceparent, f"process {event.kind}"):
                 pass
@@ -123,15 +129,29 @@ class BatchProcessor:
                     raise
         raise AssertionError("unreachable")
 
-    def _send(self, outcome: Outcome, events: Sequence[ClaimedEvent]) -> None:
+    def _sent(self, workspace_id: uuid.UUID, events: Sequence[ClaimedEvent], outcome: Outcome, began: float) -> None:
         for start in range(0, len(outcome.delivery_ids), MAX_DELIVERIES):
             chunk = outcome.delivery_ids[start : start + MAX_DELIVERIES]
             self._sender.send(DELIVERIES_DUE, DeliveryIds(tuple(map(str, chunk))))
         self._publisher.publish(outcome.live_events)
-        now = time.time_ns() / 1e6
-        for event in events:
-            self._metrics.alert_processing_latency_ms.observe(max(0.0, now - milliseconds(event.id)))
+        self._measure(workspace_id, events, outcome.frameworks, began)
+
+    def _measure(
+        self, workspace_id: uuid.UUID, events: Sequence[ClaimedEvent], frameworks: Sequence[str], began: float
+    ) -> None:
+        """By framework how long each event took; of the batch, how long its oldest event waited, and its work."""
+        now = _now_ms()
+        latencies = [max(0.0, now - milliseconds(event.id)) for event in events]
+        for latency in latencies:
+            self._metrics.alert_processing_latency_ms.observe(latency)
         self._metrics.alerts_processed.inc(len(events))
+        self._measures.observe_all(workspace_id, ALERT_LATENCY, zip(frameworks, latencies, strict=True))
+        self._measures.observe(workspace_id, QUEUE_WAIT, max(latencies) - (now - began), EVENTS_ACCEPTED.queue)
+        self._measures.observe(workspace_id, QUEUE_PROCESSING, now - began, EVENTS_ACCEPTED.queue)
+
+
+def _now_ms() -> float:
+    return time.time_ns() / 1e6
 
 
 def _raise_if_not_the_events_fault(error: Exception) -> None:

@@ -72,6 +72,22 @@ def observations(batch: Sequence[Decoded]) -> list[Observation]:
     return [one for item in batch if isinstance(item.payload, Observations) for one in item.payload.items]
 
 
+def frameworks(batch: Sequence[Decoded]) -> tuple[str, ...]:
+    """Each event's framework, by which its figures are told; that of the first observation, and none of a timer."""
+    ids = [_framework(item.payload) for item in batch]
+    names = {one: "" if one is None else str(one) for one in set(ids)}
+    return tuple(names[one] for one in ids)
+
+
+def _framework(payload: Payload) -> uuid.UUID | None:
+    match payload:
+        case Trigger() | SourceAlert():
+            return payload.framework_id
+        case Observations():
+            return payload.items[0].framework_id if payload.items else None
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesOutcome:
     """What a batch's observations make of its series, before any alert was loaded."""

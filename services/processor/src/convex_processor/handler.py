@@ -41,10 +41,11 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What to send after the commit."""
+    """What to send after the commit, and each event's framework, empty where it is of none."""
 
     live_events: tuple[LiveEvent, ...]
     delivery_ids: tuple[uuid.UUID, ...]
+    frameworks: tuple[str, ...]
 
 
 class EventHandler:
@@ -72,7 +73,7 @@ class EventHandler:
         except BaseException:
             self._roll_back()
             raise
-        return Outcome(tuple(written.live_events()), written.delivery_ids)
+        return Outcome(tuple(written.live_events()), written.delivery_ids, decide.frameworks(batch))
 
     def _transaction(
         self,

@@ -57,7 +57,7 @@ def run(settings: ProcessorSettings) -> int:
 
     def batches(connection: Connection) -> BatchProcessor:
         handler = EventHandler(connection, configurations, ids)
-        return BatchProcessor(connection, handler, publisher, sender, metrics, traced=provider is not None)
+        return BatchProcessor(connection, handler, publisher, sender, metrics, measures, traced=provider is not None)
 
     def drainer() -> Drainer:
         claim_limits = ClaimLimits(settings.processor_batch, settings.processor_lease_seconds)

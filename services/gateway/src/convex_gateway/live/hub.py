@@ -11,6 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from convex_common.errors import StoreUnavailable
+from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.redis.live import AsyncLiveSubscriber
@@ -20,6 +21,7 @@ from convex_gateway.live.feed import WorkspaceFeed
 from convex_gateway.live.frameworks import Frameworks
 from convex_gateway.live.history import History, Position
 from convex_gateway.live.socket import Socket
+from convex_gateway.live.traffic import Traffic
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +51,12 @@ class Hub:
         cache_redis_url: str,
         queue_prefix: str,
         metrics: Metrics,
+        measures: Measures,
         *,
         timing: Timing | None = None,
         history: History | None = None,
     ) -> None:
-        self.metrics = metrics
+        self.traffic = Traffic(metrics, measures)
         self.frameworks = Frameworks(database)
         self._timing = timing or Timing()
         self.beat = Beat(self._timing.beat)
@@ -102,7 +105,7 @@ class Hub:
                 workspace_id,
                 self._history,
                 check_soon=self.check_soon,
-                count_sent=self.metrics.websocket_messages_sent.inc,
+                count_sent=self.traffic.of(workspace_id).sent,
             )
             feed.stale = self._stale
             self._spawn(self._follow(feed))

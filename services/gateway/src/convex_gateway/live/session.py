@@ -60,7 +60,7 @@ class Session:
         self._wire = wire
         self._receive = receive
         self._terms = terms
-        self._metrics = hub.metrics
+        self._traffic = hub.traffic
         self._ask: Ask | None = None
         self._principal: Principal | None = None
         self._malformed = 0
@@ -97,15 +97,10 @@ class Session:
             on_fault=self._fault,
             max_backlog=self._terms.max_backlog,
         )
+        self._traffic = self._hub.traffic.of(principal.workspace_id)
+        self._traffic.clients(+1)
         feed = self._hub.attach(principal.workspace_id, socket)
-        subscriptions = Subscriptions(
-            socket,
-            feed,
-            self._hub.frameworks,
-            self._hub.refresh,
-            self._metrics.websocket_subscriptions_active,
-            self._metrics.websocket_messages_sent,
-        )
+        subscriptions = Subscriptions(socket, feed, self._hub.frameworks, self._hub.refresh, self._traffic)
         self._hub.beat.add(self)
         try:
             self._welcome(socket, principal)
@@ -121,6 +116,7 @@ class Session:
             self._hub.beat.remove(self)
             subscriptions.end()
             self._hub.detach(feed, socket)
+            self._traffic.clients(-1)
             if self._rechecking:
                 self._rechecking.cancel()
 
@@ -151,7 +147,7 @@ class Session:
         self._wire.close(code, reason)
 
     def _fault(self, code: CloseCode, reason: str) -> None:
-        self._metrics.websocket_errors.inc()
+        self._traffic.failed()
         told: dict[str, object] = {"code": int(code), "reason": reason}
         if self._principal is not None:
             told |= {"workspace_id": str(self._principal.workspace_id), "user_id": self._principal.user_id}
@@ -188,7 +184,7 @@ class Session:
         message = await self._receive()
         if message["type"] != "websocket.receive":
             raise Closed
-        self._metrics.websocket_messages_received.inc()
+        self._traffic.received()
         text = message.get("text")
         if text is None:
             self._send(protocol.error("unsupported", "frames are JSON text, not binary"))
@@ -255,7 +251,7 @@ class Session:
             self._wire.write(text_frame(payload))
         elif not self.socket.send(text_frame(payload)):
             return
-        self._metrics.websocket_messages_sent.inc()
+        self._traffic.sent()
 
 
 async def _watching(ask: Ask) -> Principal:

@@ -8,8 +8,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeAlias
 
-from prometheus_client import Counter, Gauge
-
 from convex_common.errors import StoreUnavailable
 from convex_gateway.live import protocol
 from convex_gateway.live.closing import CloseCode
@@ -20,6 +18,7 @@ from convex_gateway.live.interests import Scope
 from convex_gateway.live.protocol import Since, Subscribe, Unsubscribe
 from convex_gateway.live.replays import Replay
 from convex_gateway.live.socket import Socket
+from convex_gateway.live.traffic import Traffic
 from convex_gateway.live.wire import text_frame
 
 MAX_SUBSCRIPTIONS: Final = 1_000
@@ -47,15 +46,13 @@ class Subscriptions:
         feed: WorkspaceFeed,
         frameworks: Frameworks,
         refresh: Callable[[], Awaitable[None]],
-        active: Gauge,
-        sent: Counter,
+        traffic: Traffic,
     ) -> None:
         self._socket = socket
         self._feed = feed
         self._frameworks = frameworks
         self._refresh = refresh
-        self._active = active
-        self._sent = sent
+        self._traffic = traffic
         self._errands: deque[Errand] = deque()
         self._running: asyncio.Task[None] | None = None
 
@@ -73,7 +70,7 @@ class Subscriptions:
         self._errands.clear()
         if self._running:
             self._running.cancel()
-        self._active.dec(len(self._socket.interests.scopes))
+        self._traffic.subscriptions(-len(self._socket.interests.scopes))
 
     async def _run(self) -> None:
         while self._errands and not self._socket.wire.closing:
@@ -90,7 +87,7 @@ class Subscriptions:
     def _unsubscribe(self, scope: Scope) -> None:
         if self._socket.interests.remove(scope):
             self._feed.delist(self._socket, scope)
-            self._active.dec()
+            self._traffic.subscriptions(-1)
         self._tell(protocol.unsubscribed(self._feed.workspace_id, scope))
 
     async def _subscribe(self, scope: Scope, since: Since | None) -> None:
@@ -144,7 +141,7 @@ class Subscriptions:
         )
         if socket.interests.add(scope, after):
             feed.enlist(socket, scope)
-            self._active.inc()
+            self._traffic.subscriptions(+1)
         await self._write(missed)
         return True
 
@@ -196,7 +193,7 @@ class Subscriptions:
             frame = text_frame(entry.frame)
             if not self._socket.send(frame):
                 return
-            self._sent.inc()
+            self._traffic.sent()
             waiting += len(frame)
             if waiting >= _WRITE_BYTES:
                 await self._socket.wire.drained()
@@ -206,4 +203,4 @@ class Subscriptions:
 
     def _tell(self, payload: bytes) -> None:
         if self._socket.send(text_frame(payload)):
-            self._sent.inc()
+            self._traffic.sent()
