@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
 import psycopg
+import pytest
 from prometheus_client import CollectorRegistry
 
 from convex_common.contracts import Contract, JobDue
+from convex_common.errors import StoreUnavailable
 from convex_common.ids import Ids
 from convex_common.metrics import Metrics
 from convex_common.postgres.database import Database
 from convex_common.postgres.job_runner import JobRefused, JobRunner, Lease
+from convex_common.redis.measures import Measured, Tally
 from convex_common.timetable import LOCAL_QUEUE, Priority, ScheduledJob, Timetable
 from convex_scheduler.asking import Asker
 from convex_scheduler.readings import Readings
@@ -133,6 +137,25 @@ def test_two_schedulers_do_it_once(database: Database) -> None:
     assert (len(one.done), len(other.done)) == (1, 0)
 
 
+def nothing_measured(_: uuid.UUID | None) -> Measured:
+    return Measured(Tally(), Tally(), {})
+
+
+def away(_: uuid.UUID | None) -> Measured:
+    raise StoreUnavailable("Redis is away")
+
+
+def test_the_score_tells_of_stores_that_are_away(database: Database) -> None:
+    metrics = Metrics(CollectorRegistry())
+    readings = Readings(database, away, metrics, Timetable(()), lambda: dt.datetime.now(dt.UTC))
+    readings.read()
+    assert metrics.registry.get_sample_value("system_health_score") == 75
+    database.close()
+    with pytest.raises(StoreUnavailable):
+        readings.read()
+    assert metrics.registry.get_sample_value("system_health_score") == 0
+
+
 def test_readings(database: Database, store: Store) -> None:
     def find(name: str) -> Any:
         if name == "daily":
@@ -141,12 +164,13 @@ def test_readings(database: Database, store: Store) -> None:
 
     metrics = Metrics(CollectorRegistry())
     now = dt.datetime(2026, 3, 10, 12, 30, tzinfo=dt.UTC)
-    readings = Readings(database, metrics, Timetable((HOURLY, DAILY)), lambda: now)
+    readings = Readings(database, nothing_measured, metrics, Timetable((HOURLY, DAILY)), lambda: now)
     asker = Asker(database, Sent(), Ids())
     sample = metrics.registry.get_sample_value
 
     readings.read()
     assert sample("queue_job_count", {"queue": "analytics", "state": "waiting"}) == 0
+    assert sample("system_health_score") == 100
     assert sample("scheduled_job_runs_total", {"job": "hourly", "status": "completed"}) == 0
     assert sample("scheduled_job_info", {"job": "daily", "schedule": "0 2 * * *", "priority": "high"}) == 1
     assert sample("scheduled_job_next_run_timestamp_seconds", {"job": "hourly"}) == now.timestamp() + 1800
@@ -187,7 +211,7 @@ def test_readings(database: Database, store: Store) -> None:
     assert 0 <= duration < 60
 
     again = Metrics(CollectorRegistry())
-    Readings(database, again, Timetable((HOURLY, DAILY)), lambda: now).read()
+    Readings(database, nothing_measured, again, Timetable((HOURLY, DAILY)), lambda: now).read()
     runs = {"job": "hourly", "status": "completed"}
     assert again.registry.get_sample_value("scheduled_job_runs_total", runs) == 1, "the total, whoever exports it"
     with psycopg.connect(store.owner_url) as owner:

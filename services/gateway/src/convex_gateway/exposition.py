@@ -26,7 +26,8 @@ from convex_common.measures import (
     WS_SUBSCRIPTIONS,
 )
 from convex_common.redis.measures import Measured
-from convex_gateway.figures import ALERTS, Figures, lookups
+from convex_common.vitals import lookups
+from convex_gateway.figures import ALERTS, Figures
 
 COUNTERS: Final = (
     ("cache_hits_total", "Look-ups that a cache answered.", CACHE_HITS, "class"),

@@ -9,14 +9,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from convex_common.contracts import QUEUES
+from convex_common.contracts import EVENTS_ACCEPTED, QUEUES
 from convex_common.domain.distribution import Distribution
-from convex_common.domain.health import Health, Vitals, assess, queues_healthy
+from convex_common.domain.health import Health, assess, queues_healthy
 from convex_common.errors import Forbidden, StoreUnavailable
-from convex_common.measures import ALERT_LATENCY, CACHE_ERRORS, CACHE_HITS, CACHE_MISSES
 from convex_common.postgres import history
 from convex_common.postgres.history import History
-from convex_common.redis.measures import Measured, Tally
+from convex_common.redis.measures import Measured
+from convex_common.vitals import vitals_of
 
 if TYPE_CHECKING:
     from convex_gateway.auth import Principal
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ALERTS: Final = "alert"
+ALERTS: Final = EVENTS_ACCEPTED.queue
 
 
 class FigureScope(StrEnum):
@@ -66,34 +66,7 @@ class Figures:
     @property
     def health(self) -> Health:
         """The health that follows from them."""
-        return assess(vitals(self.history, self.measured))
-
-
-@dataclass(frozen=True, slots=True)
-class Lookups:
-    """Of a cache, or of a class of it; `hit_rate` in percent of all look-ups, 0 where there were none."""
-
-    hits: int
-    misses: int
-    errors: int
-
-    @property
-    def hit_rate(self) -> float:
-        """A look-up that failed is a miss to whoever asked."""
-        asked = self.hits + self.misses
-        return round(100 * self.hits / asked, 2) if asked else 0.0
-
-
-def lookups(tally: Tally) -> Lookups:
-    """Over all classes."""
-    return Lookups(*(tally.sum(name) for name in (CACHE_HITS, CACHE_MISSES, CACHE_ERRORS)))
-
-
-def lookups_by_class(tally: Tally) -> dict[str, Lookups]:
-    """By class, in the order of their names."""
-    counted = [tally.by_label(name) for name in (CACHE_HITS, CACHE_MISSES, CACHE_ERRORS)]
-    classes = sorted({label for counts in counted for label in counts})
-    return {label: Lookups(*(counts.get(label, 0) for counts in counted)) for label in classes}
+        return assess(vitals_of(self.history, self.measured))
 
 
 def latency(distribution: Distribution) -> dict[str, float | None]:
@@ -103,22 +76,6 @@ def latency(distribution: Distribution) -> dict[str, float | None]:
         **{f"p{percent}": distribution.quantile(percent / 100) for percent in (50, 95, 99)},
     }
     return {"count": distribution.count, **{name: None if it is None else round(it, 3) for name, it in told.items()}}
-
-
-def vitals(history_: History, measured: Measured | None) -> Vitals:
-    """What the health score is made of."""
-    done = history_.of(ALERTS)
-    seen = None if measured is None else lookups(measured.recent)
-    return Vitals(
-        latency_p95_ms=None if measured is None else measured.recent.whole(ALERT_LATENCY).quantile(0.95),
-        processed=done.recently_completed,
-        errors=done.recent_errors,
-        failed_jobs=history_.in_state("failed"),
-        delayed_jobs=history_.in_state("delayed"),
-        cache_lookups=0 if seen is None else seen.hits + seen.misses,
-        cache_errors=0 if seen is None else seen.errors,
-        redis=measured is not None,
-    )
 
 
 def whose(principal: Principal, scope: FigureScope) -> UUID | None:

@@ -23,6 +23,7 @@ from convex_common.postgres.database import Database, Limits
 from convex_common.postgres.job_runner import Job, JobRunner
 from convex_common.redis.broker import Sender
 from convex_common.redis.flusher import flusher_of
+from convex_common.redis.measures import MeasureStore
 from convex_common.settings import load
 from convex_common.timetable import LOCAL_QUEUE, TIMETABLE, ScheduledJob
 from convex_scheduler.asking import Asker
@@ -89,7 +90,8 @@ def serve(settings: SchedulerSettings) -> int:
         )
     runner = _runner(settings, database)
     loop = Loop(timetable, Asker(database, sender, Ids()), runner, _now, asks=settings.scheduler_loop)
-    readings = Readings(database, metrics, TIMETABLE, _now)
+    measured = MeasureStore(settings.cache_redis_url, settings.queue_prefix)
+    readings = Readings(database, measured.read, metrics, TIMETABLE, _now)
     status = StatusServer(
         settings.prometheus_port,
         metrics.registry if settings.prometheus_enabled else None,

@@ -5,22 +5,25 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from convex_common.contracts import QUEUES
+from convex_common.contracts import EVENTS_ACCEPTED, QUEUES
+from convex_common.domain.health import Vitals, assess
 from convex_common.errors import StoreUnavailable
 from convex_common.job_status import OUTCOMES, JobStatus, statuses
 from convex_common.metrics import Metrics
 from convex_common.postgres import job_figures
-from convex_common.postgres.database import Connection, Database
+from convex_common.postgres.database import Database
+from convex_common.postgres.history import History, read_now
+from convex_common.redis.measures import Measured
 from convex_common.timetable import LOCAL_QUEUE, Timetable
+from convex_common.vitals import vitals_of
 
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], dt.datetime]
-
-STATES: Final = ("active", "waiting", "delayed", "completed", "failed")
 
 QUARANTINED: Final = """SELECT queue, count(*) FROM job_runs WHERE status = 'quarantined' GROUP BY queue"""
 
@@ -29,9 +32,17 @@ class Readings:
     """Reads everything every few seconds on a thread of its own."""
 
     def __init__(
-        self, database: Database, metrics: Metrics, timetable: Timetable, clock: Clock, *, every: float = 5.0
+        self,
+        database: Database,
+        measured: Callable[[uuid.UUID | None], Measured],
+        metrics: Metrics,
+        timetable: Timetable,
+        clock: Clock,
+        *,
+        every: float = 5.0,
     ) -> None:
         self._database = database
+        self._measured = measured
         self._metrics = metrics
         self._timetable = timetable
         self._clock = clock
@@ -52,29 +63,36 @@ class Readings:
             stopping.wait(self._every)
 
     def read(self) -> None:
-        """One reading of everything."""
-        with self._database.transaction() as connection:
-            self._queues(connection)
-            figures = job_figures.read(connection)
+        """One reading of everything. Without PostgreSQL the score is 0, and StoreUnavailable is raised."""
+        try:
+            with self._database.transaction() as connection:
+                history = read_now(connection, None)
+                quarantined = {str(queue): int(runs) for queue, runs in connection.execute(QUARANTINED)}
+                figures = job_figures.read(connection)
+        except StoreUnavailable:
+            self._metrics.system_health_score.set(assess(Vitals(postgres=False)).score)
+            raise
+        self._queues(history, quarantined)
+        self._metrics.system_health_score.set(assess(vitals_of(history, self._lately())).score)
         for status in statuses(self._timetable, figures, self._clock()):
             self._job(status)
 
-    def _queues(self, connection: Connection) -> None:
-        counted = connection.execute("SELECT queue, state, sum(jobs)::bigint FROM queue_counts(NULL) GROUP BY 1, 2")
-        counts = {(str(queue), str(state)): int(jobs) for queue, state, jobs in counted}
+    def _lately(self) -> Measured | None:
+        try:
+            return self._measured(None)
+        except StoreUnavailable:
+            return None
+
+    def _queues(self, history: History, quarantined: Mapping[str, int]) -> None:
         for queue in (*QUEUES, LOCAL_QUEUE):
-            for state in STATES:
-                self._metrics.queue_job_count.labels(queue, state).set(counts.get((queue, state), 0))
-        self._metrics.inbox_backlog.set(
-            sum(counts.get(("alert", state), 0) for state in ("active", "waiting", "delayed"))
-        )
-        quarantined = {str(queue): int(runs) for queue, runs in connection.execute(QUARANTINED)}
-        for queue in (*QUEUES, LOCAL_QUEUE):
+            states = history.states(queue)
+            for state, jobs in states.items():
+                self._metrics.queue_job_count.labels(queue, state).set(jobs)
             # Events and deliveries fail for good only into the quarantine; a job may also be refused.
-            in_quarantine = (
-                counts.get((queue, "failed"), 0) if queue in ("alert", "notification") else quarantined.get(queue, 0)
-            )
+            in_quarantine = states["failed"] if queue in ("alert", "notification") else quarantined.get(queue, 0)
             self._metrics.quarantined.labels(queue).set(in_quarantine)
+        backlog = history.states(EVENTS_ACCEPTED.queue)
+        self._metrics.inbox_backlog.set(sum(backlog[state] for state in ("active", "waiting", "delayed")))
 
     def _job(self, status: JobStatus) -> None:
         """Every job has its schedule, its next run and its counts from the start; the rest once it has run."""

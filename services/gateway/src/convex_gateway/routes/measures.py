@@ -21,6 +21,7 @@ from convex_common.measures import (
     WS_SUBSCRIPTIONS,
 )
 from convex_common.redis.measures import MINUTES
+from convex_common.vitals import lookups, lookups_by_class
 from convex_gateway import exposition
 from convex_gateway.auth import Role
 from convex_gateway.figures import (
@@ -29,8 +30,6 @@ from convex_gateway.figures import (
     FigureScope,
     figures_of,
     latency,
-    lookups,
-    lookups_by_class,
     whose,
 )
 from convex_gateway.operations import Authorized, Resource
