@@ -20,6 +20,7 @@ from convex_common.ids import Ids
 from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.database import Connection, connect
+from convex_common.redis.cache.counts import CacheCounts
 from convex_processor.batches import BatchProcessor
 from convex_processor.configurations import Configurations
 from convex_processor.drainer import ClaimLimits, Drainer
@@ -165,8 +166,8 @@ class Bench:
         """A drainer of its own, as a processor has them."""
 
         def batches(connection: Connection) -> BatchProcessor:
-            handler = EventHandler(connection, Configurations(), IDS)
             metrics = Metrics(CollectorRegistry())
+            handler = EventHandler(connection, Configurations(CacheCounts("rules", metrics)), IDS)
             return BatchProcessor(connection, handler, self.outbox, self.outbox, metrics, self.measures, traced=False)
 
         return Drainer(

@@ -26,12 +26,15 @@ from convex_common.feed import LiveMessage
 from convex_common.ids import Ids
 from convex_common.measures import Measures
 from convex_common.metrics import Metrics
+from convex_common.ports import FeedPublisher
 from convex_common.postgres.alert_actions import AlertActions
 from convex_common.postgres.alert_store import save
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.bootstrap import ensure_members, ensure_workspace
 from convex_common.postgres.configuration import load_channels
 from convex_common.postgres.database import Database
+from convex_common.redis.cache.cache import Cache
+from convex_common.redis.cache.positions import NotedPublisher, Positions
 from convex_common.redis.measures import MeasureStore
 from convex_common.secretbox import SecretBox
 from convex_gateway import api_keys
@@ -40,9 +43,11 @@ from convex_gateway.auth import Authenticator, Role
 from convex_gateway.context import Gateway
 from convex_gateway.memberships import Memberships, in_database
 from convex_gateway.origins import Site
+from convex_gateway.positions import in_database as positions_in
 from convex_gateway.signin.sessions import Sessions
 from convex_gateway.tokens import TokenReader
 from tests.support.postgres import Store
+from tests.support.valkey import Valkey
 
 SECRET = "a secret that is only good for tests, 32 bytes and more"
 NO_REDIS = "redis://127.0.0.1:1/0"
@@ -214,16 +219,19 @@ class Api:
 
     def close(self) -> None:
         self._runner.run(self._client.aclose())
+        self._runner.run(self.gateway.cache.aclose())
         self._runner.run(self.gateway.database.close())
         self._runner.close()
 
 
 @pytest.fixture
-def api(store: Store, database: Database) -> Iterator[Api]:
+def api(store: Store, database: Database, valkey: Valkey, queue_prefix: str) -> Iterator[Api]:
     for user, role in MEMBERS.items():
         ensure_members(store.owner_url, store.workspace_id, [user], role.value)
     redis = Remembered()
-    gateway = gateway_of(AsyncDatabase(store.url, "tests"), database, redis)
+    gateway = gateway_of(
+        AsyncDatabase(store.url, "tests"), database, redis, cache_url=valkey.url, queue_prefix=queue_prefix
+    )
     made = Api(store, gateway, database, redis)
     yield made
     made.close()
@@ -237,9 +245,23 @@ def elsewhere(store: Store) -> uuid.UUID:
     return workspace_id
 
 
-def gateway_of(database: AsyncDatabase, threads: Database, redis: Remembered) -> Gateway:
-    """What REST needs; the live feed and the inbox are others'."""
-    ids, metrics = Ids(), Metrics(CollectorRegistry())
+def gateway_of(
+    database: AsyncDatabase,
+    threads: Database,
+    redis: Remembered,
+    *,
+    publisher: FeedPublisher | None = None,
+    cache_url: str = NO_REDIS,
+    queue_prefix: str = "tests",
+    fresh: float = 0,
+) -> Gateway:
+    """What REST needs; the live feed and the inbox are others'.
+
+    The cache asks PostgreSQL each time unless told otherwise, since what tests write on their own is marked nowhere.
+    """
+    ids, metrics, measures = Ids(), Metrics(CollectorRegistry()), Measures()
+    publisher = publisher or redis
+    positions = Positions(positions_in(database), fresh=fresh)
     tokens = TokenReader(SECRET, algorithms=["HS256"], issuer="convex", audience="convex")
     absent = cast("Any", SimpleNamespace())
     sessions = Sessions(database, metrics, ids, Site())
@@ -249,15 +271,16 @@ def gateway_of(database: AsyncDatabase, threads: Database, redis: Remembered) ->
         authenticator=Authenticator(
             tokens, Memberships(in_database(database), metrics), api_keys.in_database(database, metrics), sessions
         ),
-        actions=AlertActions(threads, ids, redis, Sent(redis)),
+        actions=AlertActions(threads, ids, NotedPublisher(publisher, positions), Sent(redis)),
         metrics=metrics,
-        measures=Measures(),
+        measures=measures,
         measure_store=MeasureStore(NO_REDIS, "tests"),
+        cache=Cache(cache_url, queue_prefix, positions, metrics, measures, within=1.0),
         ids=ids,
         sender=cast("Any", redis),
         writer=absent,
         hub=absent,
-        publisher=redis,
+        publisher=publisher,
         secrets=SecretBox([Fernet.generate_key().decode()]),
         sessions=sessions,
     )

@@ -22,6 +22,7 @@ from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.bootstrap import ensure_workspace
 from convex_common.postgres.database import Connection, connect
+from convex_common.redis.cache.counts import CacheCounts
 from convex_processor import claims
 from convex_processor.batches import BatchProcessor
 from convex_processor.claims import Claim
@@ -75,8 +76,8 @@ def inbox(bench: Bench) -> Iterator[Inbox]:
 
 
 def batches(bench: Bench, connection: Connection) -> BatchProcessor:
-    handler = EventHandler(connection, Configurations(), IDS)
     metrics = Metrics(CollectorRegistry())
+    handler = EventHandler(connection, Configurations(CacheCounts("rules", metrics)), IDS)
     return BatchProcessor(connection, handler, bench.outbox, bench.outbox, metrics, Measures(), traced=False)
 
 

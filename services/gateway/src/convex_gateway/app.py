@@ -26,6 +26,7 @@ from convex_gateway.body_limit import BodyLimit
 from convex_gateway.context import Gateway
 from convex_gateway.routes import (
     alerts,
+    analytics,
     broadcast,
     channels,
     deliveries,
@@ -40,7 +41,7 @@ from convex_gateway.routes import (
 from convex_gateway.shield import Shield
 from convex_gateway.signin.routes import routes as sign_in
 
-RESOURCES = (frameworks, rules, channels, alerts, deliveries, notifications, me, broadcast, queues, measures)
+RESOURCES = (frameworks, rules, channels, alerts, analytics, deliveries, notifications, me, broadcast, queues, measures)
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

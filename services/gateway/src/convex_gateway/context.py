@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from convex_common.postgres.alert_actions import AlertActions
     from convex_common.postgres.async_database import AsyncDatabase
     from convex_common.redis.async_sender import AsyncSender
+    from convex_common.redis.cache.cache import Cache
     from convex_common.redis.measures import MeasureStore
     from convex_common.secretbox import SecretBox
     from convex_gateway.ingest.writer import InboxWriter
@@ -34,6 +35,7 @@ class Gateway:
     metrics: Metrics
     measures: Measures
     measure_store: MeasureStore
+    cache: Cache
     ids: Ids
     sender: AsyncSender
     writer: InboxWriter

@@ -26,6 +26,8 @@ from convex_common.postgres.alert_actions import AlertActions
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.database import Database
 from convex_common.redis.async_sender import AsyncSender
+from convex_common.redis.cache.cache import Cache
+from convex_common.redis.cache.positions import NotedPublisher, Positions
 from convex_common.redis.flusher import flusher_of
 from convex_common.redis.live import LivePublisher
 from convex_common.redis.measures import MeasureStore
@@ -39,8 +41,10 @@ from convex_gateway.context import Gateway
 from convex_gateway.ingest.writer import InboxWriter
 from convex_gateway.live.hub import Hub
 from convex_gateway.live.server import DrainingServer, options
-from convex_gateway.memberships import Memberships, in_database
+from convex_gateway.memberships import Memberships
+from convex_gateway.memberships import in_database as members_in
 from convex_gateway.origins import Site
+from convex_gateway.positions import in_database
 from convex_gateway.settings import GatewaySettings
 from convex_gateway.signin.sessions import Sessions
 from convex_gateway.tokens import TokenReader
@@ -116,16 +120,17 @@ def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublishe
     )
     lifetime = dt.timedelta(seconds=settings.session_ttl)
     sessions = Sessions(database, metrics, ids, Site(settings.public_url), lifetime=lifetime)
+    members = Memberships(members_in(database), metrics, measures)
+    positions = Positions(in_database(database))
     return Gateway(
         settings=settings,
         database=database,
-        authenticator=Authenticator(
-            tokens, Memberships(in_database(database), metrics), api_keys.in_database(database, metrics), sessions
-        ),
-        actions=AlertActions(threads, ids, publisher, sender),
+        authenticator=Authenticator(tokens, members, api_keys.in_database(database, metrics), sessions),
+        actions=AlertActions(threads, ids, NotedPublisher(publisher, positions), sender),
         metrics=metrics,
         measures=measures,
         measure_store=MeasureStore(settings.cache_redis_url, settings.queue_prefix),
+        cache=Cache(settings.cache_redis_url, settings.queue_prefix, positions, metrics, measures),
         ids=ids,
         sender=hints,
         writer=InboxWriter(settings.database_url, ids, hints),
@@ -174,6 +179,7 @@ def _lifespan(gateway: Gateway, threads: Database) -> Lifespan:
         await gateway.writer.stop()
         await gateway.hub.stop()
         await gateway.sender.aclose()
+        await gateway.cache.aclose()
         await gateway.database.close()
         await asyncio.to_thread(threads.close)
 

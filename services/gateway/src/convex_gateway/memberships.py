@@ -8,9 +8,11 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
+from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.members import role_of
+from convex_common.redis.cache.counts import CacheCounts
 from convex_gateway.auth import Role
 
 FRESH_SECONDS = 30.0
@@ -30,13 +32,13 @@ class Memberships:
         self,
         look_up: LookUp,
         metrics: Metrics,
+        measures: Measures | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         remembered: int = 10_000,
     ) -> None:
         self._look_up = look_up
-        self._hits = metrics.cache_hits.labels("members")
-        self._misses = metrics.cache_misses.labels("members")
+        self._counts = CacheCounts("members", metrics, measures)
         self._clock = clock
         self._remembered = remembered
         self._known: OrderedDict[Key, tuple[Role | None, float]] = OrderedDict()
@@ -50,9 +52,9 @@ class Memberships:
             role, until = known
             if self._clock() < until:
                 self._known.move_to_end(key)
-                self._hits.inc()
+                self._counts.hit(workspace_id)
                 return role
-        self._misses.inc()
+        self._counts.miss(workspace_id)
         task = self._asked.get(key)
         if task is None:
             task = asyncio.create_task(self._find(key))

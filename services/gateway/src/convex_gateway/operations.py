@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -25,6 +26,7 @@ from convex_common.postgres import audit
 from convex_common.postgres import idempotency as idempotent
 from convex_common.postgres.database import Connection
 from convex_common.postgres.workspaces import raise_version
+from convex_common.redis.cache.classes import RULES
 from convex_gateway import non_finite
 from convex_gateway.auth import Principal, Role, Scope
 from convex_gateway.context import Gateway
@@ -110,7 +112,8 @@ class Call:
     async def configuring(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that changes rules, channels or frameworks: one at a time; processors reload after."""
         async with self.transaction() as connection:
-            await raise_version(connection, self.workspace_id)
+            version = await raise_version(connection, self.workspace_id)
+            self.after_commit(partial(self.gateway.cache.changed, self.workspace_id, RULES, version))
             yield connection
 
     def after_commit(self, callback: AfterCommit) -> None:

@@ -8,6 +8,7 @@ from collections import OrderedDict
 
 from convex_common.postgres.configuration import Configuration, load
 from convex_common.postgres.database import Connection
+from convex_common.redis.cache.counts import CacheCounts
 
 MAX_WORKSPACES = 1000
 
@@ -15,7 +16,8 @@ MAX_WORKSPACES = 1000
 class Configurations:
     """Thread-safe; the least recently used workspaces are forgotten."""
 
-    def __init__(self) -> None:
+    def __init__(self, counts: CacheCounts) -> None:
+        self._counts = counts
         self._lock = threading.Lock()
         self._known: OrderedDict[uuid.UUID, Configuration] = OrderedDict()
 
@@ -25,7 +27,12 @@ class Configurations:
             known = self._known.get(workspace_id)
             if known is not None and known.version >= version:
                 self._known.move_to_end(workspace_id)
-                return known
+            else:
+                known = None
+        if known is not None:
+            self._counts.hit(workspace_id)
+            return known
+        self._counts.miss(workspace_id)
         loaded = load(connection)
         with self._lock:
             self._known[workspace_id] = loaded

@@ -19,6 +19,7 @@ from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.database import Connection, Database, Limits, connect
 from convex_common.redis.broker import Sender, Worker, make_broker, standard_middleware
+from convex_common.redis.cache.counts import CacheCounts
 from convex_common.redis.flusher import flusher_of
 from convex_common.redis.live import LivePublisher
 from convex_common.settings import load
@@ -48,7 +49,7 @@ def run(settings: ProcessorSettings) -> int:
     provider = tracing.configure("processor", settings)
     metrics, measures = Metrics(CollectorRegistry()), Measures()
     ids = Ids()
-    configurations = Configurations()
+    configurations = Configurations(CacheCounts("rules", metrics, measures))
     sender = Sender(settings.redis_url, settings.queue_prefix)
     publisher = LivePublisher(settings.cache_redis_url, settings.queue_prefix)
     database = Database(settings.database_url, "convex-processor", size=2)

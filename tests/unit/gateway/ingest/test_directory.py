@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from convex_common.errors import StoreUnavailable
 from convex_common.metrics import Metrics
+from convex_common.redis.cache.counts import CacheCounts
 from convex_gateway.ingest.directory import Directory
 
 HERE, THERE = uuid.UUID(int=1), uuid.UUID(int=2)
@@ -47,8 +48,7 @@ def directory(store: Store, clock: Clock) -> Directory[str, str]:
     metrics = Metrics(CollectorRegistry())
     return Directory(
         store.load,
-        hits=metrics.cache_hits.labels("rules"),
-        misses=metrics.cache_misses.labels("rules"),
+        counts=CacheCounts("rules", metrics),
         lasting=lambda value: value != "fleeting",
         clock=clock,
         remembered=3,

@@ -2,7 +2,8 @@
 
 An alert is in one facet of its framework and in the same one of all frameworks together. A list depends on the facets
 that its filter lets through, whatever else it asks for; a change touches the facet that the alert is in and the one
-that it was in. So what touches none of a list's facets cannot have changed it.
+that it was in. So what touches none of a list's facets cannot have changed it. What only counts alerts depends on the
+facets' members, which do not change when an alert stays where it is, as most triggers leave it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from convex_common.domain.change import Entry
 from convex_common.domain.severity import Severity
 
 EVERY_FRAMEWORK: Final = "*"
+MEMBERS: Final = "/members"
 _EVERYWHERE: Final = frozenset(product(Severity, Status))
 
 
@@ -27,8 +29,9 @@ def touched(entry: Entry) -> tuple[str, ...]:
         places = frozenset({(before.severity, before.status), (alert.severity, alert.status)})
     else:
         places = frozenset({(alert.severity, alert.status)}) if entry.event is Event.CREATED else _EVERYWHERE
-    scopes = (alert.framework_id.hex, EVERY_FRAMEWORK)
-    return tuple(_facet(scope, *place) for scope in scopes for place in sorted(places))
+    found = [_facet(scope, *place) for scope in (alert.framework_id.hex, EVERY_FRAMEWORK) for place in sorted(places)]
+    stayed = before is not None and len(places) == 1
+    return tuple(found if stayed else [*found, *(facet + MEMBERS for facet in found)])
 
 
 def needed(framework_id: uuid.UUID | None, severities: Iterable[str], statuses: Iterable[str]) -> tuple[str, ...]:
@@ -36,6 +39,11 @@ def needed(framework_id: uuid.UUID | None, severities: Iterable[str], statuses: 
     scope = EVERY_FRAMEWORK if framework_id is None else framework_id.hex
     places = product(sorted(set(severities)) or Severity, sorted(set(statuses)) or Status)
     return tuple(_facet(scope, *place) for place in places)
+
+
+def counted(framework_id: uuid.UUID | None, statuses: Iterable[str]) -> tuple[str, ...]:
+    """The facets that a number of alerts depends on."""
+    return tuple(facet + MEMBERS for facet in needed(framework_id, (), statuses))
 
 
 def _facet(scope: str, severity: str, status: str) -> str:

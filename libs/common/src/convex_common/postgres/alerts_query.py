@@ -34,6 +34,12 @@ class Filter:
     since: dt.datetime | None = None
     text: str | None = None
 
+    def spelled(self) -> str:
+        """The filter in words that are the same for what asks for the same, and different otherwise."""
+        since = self.since.astimezone(dt.UTC).isoformat() if self.since else None
+        statuses, severities = (",".join(sorted({*each})) for each in (self.statuses, self.severities))
+        return repr((str(self.framework_id), statuses, severities, self.alert_type, since, self.text or None))
+
     def conditions(self) -> list[ColumnElement[bool]]:
         """As SQL."""
         found: list[ColumnElement[bool]] = []

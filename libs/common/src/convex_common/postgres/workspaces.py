@@ -10,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from convex_common.postgres.tables import workspaces
 
 
-async def raise_version(connection: AsyncConnection, workspace_id: uuid.UUID) -> None:
+async def raise_version(connection: AsyncConnection, workspace_id: uuid.UUID) -> int:
     """Tells the processors to reload, at the commit; until then no other transaction changes the configuration."""
-    await connection.execute(
-        update(workspaces).where(workspaces.c.id == workspace_id).values(config_version=workspaces.c.config_version + 1)
-    )
+    raised = update(workspaces).where(workspaces.c.id == workspace_id)
+    raised = raised.values(config_version=workspaces.c.config_version + 1)
+    version: int = (await connection.execute(raised.returning(workspaces.c.config_version))).scalar_one()
+    return version
 
 
 async def names_of(connection: AsyncConnection, workspace_id: uuid.UUID) -> tuple[str, str]:

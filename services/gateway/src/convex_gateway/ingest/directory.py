@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from typing import Final, Generic, TypeVar
 
-from prometheus_client import Counter
+from convex_common.redis.cache.counts import CacheCounts
 
 FRESH_SECONDS: Final = 5.0
 
@@ -29,15 +29,13 @@ class Directory(Generic[K, V]):
         self,
         load: Load[K, V],
         *,
-        hits: Counter,
-        misses: Counter,
+        counts: CacheCounts,
         lasting: Callable[[V], bool] = lambda _: True,
         clock: Callable[[], float] = time.monotonic,
         remembered: int = 100_000,
     ) -> None:
         self._load = load
-        self._hits = hits
-        self._misses = misses
+        self._counts = counts
         self._lasting = lasting
         self._clock = clock
         self._remembered = remembered
@@ -55,9 +53,10 @@ class Directory(Generic[K, V]):
                 found[key] = known[0]
             else:
                 missing.append(key)
-        self._hits.inc(len(found))
+        if found:
+            self._counts.hit(workspace_id, len(found))
         if missing:
-            self._misses.inc(len(missing))
+            self._counts.miss(workspace_id, len(missing))
             found.update(await self._asked_for(workspace_id, missing))
         return found
 

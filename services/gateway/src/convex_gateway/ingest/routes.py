@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
+from convex_common.redis.cache.counts import CacheCounts
 from convex_gateway.auth import Role, Scope
 from convex_gateway.ingest.alertmanager import AlertmanagerAlerts
 from convex_gateway.ingest.alertmanager_reads import AlertmanagerReads
@@ -29,8 +30,9 @@ ALERTMANAGER: Final = "/api/v1/ingest/alertmanager"
 
 def routes(gateway: Gateway) -> list[BaseRoute]:
     """Triggers, observations, and an Alertmanager's API; the most frequent first."""
-    rules = RuleDirectory(gateway.database, gateway.metrics)
-    frameworks = FrameworkDirectory(gateway.database, gateway.ids, gateway.metrics)
+    rules = RuleDirectory(gateway.database, CacheCounts("rules", gateway.metrics, gateway.measures))
+    counts = CacheCounts("frameworks", gateway.metrics, gateway.measures)
+    frameworks = FrameworkDirectory(gateway.database, gateway.ids, counts)
     triggers = Triggers(rules, gateway.writer)
     observations = Observations(frameworks, gateway.writer)
     writes = AlertmanagerAlerts(frameworks, gateway.writer)

@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from convex_common.domain.severity import Severity
 from convex_common.ids import Ids
-from convex_common.metrics import Metrics
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.tables import frameworks, rules
 from convex_common.postgres.workspaces import raise_version
+from convex_common.redis.cache.counts import CacheCounts
 from convex_gateway.ingest.directory import Directory
 
 _NAMES: Final = 100
@@ -34,12 +34,11 @@ class KnownRule:
 class RuleDirectory:
     """The rules of a workspace, by id."""
 
-    def __init__(self, database: AsyncDatabase, metrics: Metrics) -> None:
+    def __init__(self, database: AsyncDatabase, counts: CacheCounts) -> None:
         self._database = database
         self._rules: Directory[uuid.UUID, KnownRule] = Directory(
             self._load,
-            hits=metrics.cache_hits.labels("rules"),
-            misses=metrics.cache_misses.labels("rules"),
+            counts=counts,
             lasting=lambda rule: rule.enabled,  # whoever enables a rule may use it at once
         )
 
@@ -69,12 +68,11 @@ class RuleDirectory:
 class FrameworkDirectory:
     """The frameworks of a workspace, by id and by the tool that they belong to."""
 
-    def __init__(self, database: AsyncDatabase, ids: Ids, metrics: Metrics) -> None:
+    def __init__(self, database: AsyncDatabase, ids: Ids, counts: CacheCounts) -> None:
         self._database = database
         self._ids = ids
-        hits, misses = metrics.cache_hits.labels("frameworks"), metrics.cache_misses.labels("frameworks")
-        self._frameworks: Directory[uuid.UUID, bool] = Directory(self._load, hits=hits, misses=misses)
-        self._sources: Directory[str, uuid.UUID] = Directory(self._ensure, hits=hits, misses=misses)
+        self._frameworks: Directory[uuid.UUID, bool] = Directory(self._load, counts=counts)
+        self._sources: Directory[str, uuid.UUID] = Directory(self._ensure, counts=counts)
 
     async def existing(self, workspace_id: uuid.UUID, ids: Collection[uuid.UUID]) -> Collection[uuid.UUID]:
         """Those of the ids that are frameworks, up to 5 s old. StoreUnavailable."""

@@ -15,11 +15,14 @@ from fastapi import Body, Header, Query
 from pydantic import AwareDatetime
 from starlette.responses import Response
 
+from convex_common.domain import facets
 from convex_common.domain.alert import Status, as_wire
 from convex_common.domain.rule import AlertType
 from convex_common.domain.severity import Severity
 from convex_common.errors import Invalid, NotFound
 from convex_common.postgres import alerts_query, timeline
+from convex_common.redis.cache.cache import Loaded
+from convex_common.redis.cache.classes import ALERTS
 from convex_gateway.auth import Role
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut, moment_cursor_of
@@ -70,12 +73,25 @@ async def list_alerts(
         since=since,
         text=q,
     )
-    async with call.transaction() as connection:
-        found, position = await alerts_query.page(
-            connection, call.workspace_id, wanted, before=asked.after, count=asked.limit + 1
-        )
-    items, last = cut(found, asked.limit)
-    return _page(map(as_wire, items), cursor_of(last.id if last else None), position)
+    before = asked.after
+
+    async def load() -> Loaded:
+        async with call.transaction() as connection:
+            found, position = await alerts_query.page(
+                connection, call.workspace_id, wanted, before=before, count=asked.limit + 1
+            )
+        items, last = cut(found, asked.limit)
+        body = _items(map(as_wire, items), cursor_of(last.id if last else None))
+        return Loaded(body, position.epoch, position.offset)
+
+    answer = await call.gateway.cache.find(
+        call.workspace_id,
+        ALERTS,
+        f"list {wanted.spelled()} {before} {asked.limit}",
+        load,
+        facets=facets.needed(framework_id, wanted.severities, wanted.statuses),
+    )
+    return _at(answer.value, alerts_query.Position(answer.epoch, answer.stamp))
 
 
 @resource.operation("GET", "/alerts/{alert_id}", role=Role.VIEWER, answer=Alert, headers=ETAG)
@@ -103,7 +119,7 @@ async def get_alert_timeline(call: Authorized, alert_id: uuid.UUID, asked: PageA
     items, last = cut(found, asked.limit)
     # An entry is a JSON object already; its time is put in front.
     entries = (b'{"at":' + _encode(item.at) + b"," + item.entry[1:].encode() for item in items)
-    return _page(entries, moment_cursor_of((last.at, last.id) if last else None), position)
+    return _at(_items(entries, moment_cursor_of((last.at, last.id) if last else None)), position)
 
 
 @resource.operation(
@@ -178,10 +194,14 @@ def _versioned(data: bytes, glance: _Glance) -> Response:
     return Response(data, media_type=JSON, headers={"ETag": f'"{glance.version}"'})
 
 
-def _page(items: Iterable[bytes], next_cursor: str | None, position: alerts_query.Position) -> Response:
-    """The answer around items that are JSON already."""
-    rest = _encode({"next_cursor": next_cursor, "epoch": position.epoch, "offset": position.offset})
-    return Response(b'{"items":[' + b",".join(items) + b"]," + rest[1:], media_type=JSON)
+def _items(items: Iterable[bytes], next_cursor: str | None) -> bytes:
+    """A page of items that are JSON already, but for where the feed stood."""
+    return b'{"items":[' + b",".join(items) + b'],"next_cursor":' + _encode(next_cursor)
+
+
+def _at(page: bytes, position: alerts_query.Position) -> Response:
+    """The page, of that moment."""
+    return Response(page + b"," + _encode(position)[1:], media_type=JSON)
 
 
 def _absent() -> NotFound:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import Query
 from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.responses import Response
 
 from convex_common.domain.alert import Reason
 from convex_common.domain.rule import AlertType
@@ -16,7 +17,10 @@ from convex_common.errors import Invalid, NotFound
 from convex_common.postgres import rules as rows
 from convex_common.postgres.channels import channels
 from convex_common.postgres.frameworks import frameworks
+from convex_common.postgres.positions import position
 from convex_common.postgres.withdrawals import withdraw_rule
+from convex_common.redis.cache.cache import Loaded
+from convex_common.redis.cache.classes import RULES
 from convex_gateway.auth import Role
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut
@@ -45,16 +49,26 @@ async def list_rules(
     framework_id: uuid.UUID | None = None,
     enabled: bool | None = None,
     alert_type: Annotated[AlertType | None, Query()] = None,
-) -> object:
+) -> Response:
     """List the rules, the oldest first."""
     wanted = {"framework_id": framework_id, "enabled": enabled, "alert_type": alert_type}
     where = {name: value for name, value in wanted.items() if value is not None}
-    async with call.transaction() as connection:
-        found = await rows.rules.page(
-            connection, call.workspace_id, after=asked.after, count=asked.limit + 1, where=where
-        )
-    items, last = cut(found, asked.limit)
-    return {"items": items, "next_cursor": cursor_of(last.id if last else None)}
+    after = asked.after
+
+    async def load() -> Loaded:
+        async with call.transaction() as connection:
+            # Before the rules, so that they are of this version at least.
+            epoch, _, versions = await position(connection, call.workspace_id)
+            found = await rows.rules.page(
+                connection, call.workspace_id, after=after, count=asked.limit + 1, where=where
+            )
+        items, last = cut(found, asked.limit)
+        page = RulePage.model_validate({"items": items, "next_cursor": cursor_of(last.id if last else None)})
+        return Loaded(page.model_dump_json().encode(), epoch, versions[RULES.name])
+
+    spelled = f"list {framework_id} {enabled} {alert_type} {after} {asked.limit}"
+    answer = await call.gateway.cache.find(call.workspace_id, RULES, spelled, load)
+    return Response(answer.value, media_type="application/json")
 
 
 @resource.operation("GET", "/rules/{rule_id}", role=Role.VIEWER, answer=Rule)

@@ -45,8 +45,11 @@ class Positions:
     `saw` may be called from any thread; the rest belongs to the event loop.
     """
 
-    def __init__(self, load: Load, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, load: Load, *, fresh: float = FRESH_SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._load = load
+        self._fresh = fresh
         self._clock = clock
         self._lock = threading.Lock()
         self._known: OrderedDict[UUID, _Known] = OrderedDict()
@@ -55,7 +58,7 @@ class Positions:
     async def of(self, workspace_id: UUID, era: int) -> Position:
         """Of a second ago at most, and of this era. StoreUnavailable."""
         known = self._known.get(workspace_id)
-        if known is not None and known.era == era and self._clock() < known.asked_at + FRESH_SECONDS:
+        if known is not None and known.era == era and self._clock() < known.asked_at + self._fresh:
             return known.position
         key = (workspace_id, era)
         task = self._asked.get(key)

@@ -1,0 +1,126 @@
+"""Analytics: what was computed of alerts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+import msgspec
+from fastapi import Query
+from starlette.responses import Response
+
+from convex_common.domain import facets
+from convex_common.domain.alert import Status
+from convex_common.domain.severity import Severity
+from convex_common.errors import Invalid, NotFound
+from convex_common.postgres import statistics
+from convex_common.postgres.frameworks import frameworks
+from convex_common.postgres.positions import position
+from convex_common.redis.cache.cache import Loaded
+from convex_common.redis.cache.classes import ALERTS, STATISTICS
+from convex_gateway.auth import Role
+from convex_gateway.operations import Authorized, Resource
+from convex_gateway.shapes.analytics import Summary
+
+resource = Resource("analytics")
+
+USUAL_DAYS: Final = 7
+MOST_DAYS: Final = 366
+FIRST_DAY: Final = dt.date(2000, 1, 1)
+MOST_FRAMEWORKS: Final = 200
+OPEN: Final = (Status.FIRING, Status.ACKNOWLEDGED)
+
+_encode = msgspec.json.Encoder().encode
+
+
+@resource.operation("GET", "/analytics/summary", role=Role.VIEWER, answer=Summary, errors=(404,))
+async def get_analytics_summary(
+    call: Authorized,
+    framework_id: uuid.UUID | None = None,
+    first: Annotated[
+        dt.date | None, Query(alias="from", description="The first day, in UTC; six days before the last one if absent")
+    ] = None,
+    last: Annotated[dt.date | None, Query(alias="to", description="The last day, included; today if absent")] = None,
+) -> Response:
+    """Sum up a period.
+
+    The figures are those of whole days, computed again every half hour for the running one; what is open is counted
+    now.
+    """
+    begin, end = _period(first, last, dt.datetime.now(dt.UTC).date())
+
+    async def computed() -> Loaded:
+        async with call.transaction() as connection:
+            # Before the figures, so that they are of this version at least.
+            epoch, _, versions = await position(connection, call.workspace_id)
+            found = await statistics.figures(connection, call.workspace_id, framework_id, begin, end)
+            asked = {framework_id} if framework_id is not None and not found else set()
+            if asked and await frameworks.missing(connection, call.workspace_id, asked):
+                raise NotFound("there is no such framework in this workspace")
+        return Loaded(_encode(_summed_up(begin, end, found)), epoch, versions[STATISTICS.name])
+
+    async def counted() -> Loaded:
+        async with call.transaction() as connection:
+            epoch, offset, _ = await position(connection, call.workspace_id)
+            found = await statistics.open_alerts(connection, call.workspace_id, framework_id)
+        return Loaded(_encode(_open(found)), epoch, offset)
+
+    find = call.gateway.cache.find
+    period = await find(call.workspace_id, STATISTICS, f"summary {framework_id} {begin} {end}", computed)
+    needed = facets.counted(framework_id, OPEN)
+    open_now = await find(call.workspace_id, ALERTS, f"open {framework_id}", counted, facets=needed)
+    return Response(period.value[:-1] + b',"open":' + open_now.value + b"}", media_type="application/json")
+
+
+def _period(first: dt.date | None, last: dt.date | None, today: dt.date) -> tuple[dt.date, dt.date]:
+    """The days asked for, or those that are usual; Invalid where they make no period."""
+    last = last or today
+    if last < FIRST_DAY:
+        raise Invalid("to", f"is before {FIRST_DAY}")
+    first = first or max(FIRST_DAY, last - dt.timedelta(days=USUAL_DAYS - 1))
+    if first < FIRST_DAY:
+        raise Invalid("from", f"is before {FIRST_DAY}")
+    if first > last:
+        raise Invalid("from", "is after `to`")
+    if (last - first).days >= MOST_DAYS:
+        raise Invalid("from", f"is more than {MOST_DAYS} days before `to`", cure="ask for a year at a time")
+    return first, last
+
+
+def _summed_up(first: dt.date, last: dt.date, found: Mapping[uuid.UUID, statistics.Figures]) -> dict[str, Any]:
+    total = statistics.total(list(found.values()))
+    most = list(found.items())[:MOST_FRAMEWORKS]
+    return {
+        "from": first,
+        "to": last,
+        "computed_at": total.computed_at,
+        "total": _figures(total),
+        "frameworks": [{"framework_id": framework_id, **_figures(figures)} for framework_id, figures in most],
+    }
+
+
+def _figures(figures: statistics.Figures) -> dict[str, Any]:
+    return {
+        "alerts": figures.alerts,
+        "occurrences": figures.occurrences,
+        "acknowledged": figures.acknowledged,
+        "resolved": figures.resolved,
+        "by_severity": {severity.value: figures.by_severity.get(severity.value, 0) for severity in Severity},
+        "by_type": figures.by_type,
+        "acknowledge_seconds": _times(figures.acknowledge),
+        "resolve_seconds": _times(figures.resolve),
+    }
+
+
+def _times(times: statistics.Times) -> dict[str, float | None]:
+    return {"mean": times.mean, "worst_day_p95": times.worst_p95}
+
+
+def _open(found: list[tuple[str, str, int]]) -> dict[str, Any]:
+    return {
+        "total": sum(count for _, _, count in found),
+        "by_status": {status.value: sum(n for _, is_, n in found if is_ == status) for status in OPEN},
+        "by_severity": {severity.value: sum(n for is_, _, n in found if is_ == severity) for severity in Severity},
+    }
