@@ -12,6 +12,7 @@ TOPICS = {
     "queue": "idle pick-up beside stock Dramatiq, and every queue beside the specification",
     "path": "trigger → 202 → WebSocket, idle and at 200/s",
     "sustained": "triggers per second with a flat backlog",
+    "cache": "hit rates of a mix of dashboards, and what a get, a set and an invalidation take",
     "peers": "beside Debian's Alertmanager: speed, and what survives a kill -9",
 }
 

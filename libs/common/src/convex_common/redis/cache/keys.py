@@ -30,3 +30,10 @@ def entries_pattern(prefix: str, workspace_id: UUID, kind: CacheClass) -> str:
 def namespace_pattern(prefix: str) -> str:
     """Matches every key of a prefix's cache."""
     return f"{prefix}:{KIND}:*"
+
+
+def class_of(prefix: str, key: str) -> str | None:
+    """The class of an answer's key; None for another key."""
+    _, _, rest = key.removeprefix(f"{prefix}:{KIND}:").partition(":")
+    parts = rest.split(":")
+    return parts[1] if len(parts) == 4 else None
