@@ -21,8 +21,9 @@ from convex_common.postgres import migrate
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.bootstrap import ensure_members, ensure_workspace
 from convex_common.postgres.database import Database, connect
+from convex_common.postgres.positions import raise_version
 from convex_common.redis.cache.cache import Cache, Loaded
-from convex_common.redis.cache.classes import CLASSES, PATTERNS
+from convex_common.redis.cache.classes import CLASSES, PATTERNS, STATISTICS
 from convex_common.redis.cache.counts import CacheCounts
 from convex_common.redis.cache.positions import Positions
 from convex_common.redis.live import LivePublisher
@@ -151,6 +152,7 @@ class Simulation:
             every(self._mix.figures, partial(self._read_patterns, mine))
             if self._mix.searching:
                 every(60 / self._mix.searching, self._search)
+        happens.append((seconds / 2, len(happens), seconds, self._recompute))
         heapify(happens)
         trigger_at = self._random.expovariate(1)
         while happens:
@@ -181,6 +183,12 @@ class Simulation:
 
         finding = self._api.gateway.cache.find(self._store.workspace_id, PATTERNS, f"patterns {framework}", load)
         self._api._runner.run(finding)
+
+    def _recompute(self) -> None:
+        """Statistics and patterns are computed anew, as a job does every half hour and every six hours."""
+        with self._threads.transaction(self._store.workspace_id) as connection:
+            for kind in (STATISTICS, PATTERNS):
+                raise_version(connection, self._store.workspace_id, kind.name)
 
     def _trigger(self) -> None:
         (framework,) = self._random.choices(self._frameworks, FRAMEWORKS)

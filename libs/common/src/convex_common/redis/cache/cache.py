@@ -5,6 +5,7 @@ Why an old answer is never taken for a good one is told in docs/decisions/0012-t
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import secrets
@@ -94,6 +95,7 @@ class Cache:
         self._clock = clock
         self._flights: Flights[Answer] = Flights()
         self._held_up: dict[UUID, tuple[int, float]] = {}
+        self._freeing: set[asyncio.Task[int]] = set()
 
     async def find(
         self, workspace_id: UUID, kind: CacheClass, asked: str, load: Load, *, facets: Sequence[str] = ()
@@ -135,16 +137,21 @@ class Cache:
         except (OSError, StoreUnavailable):
             self._counts[kind.name].error(workspace_id)
 
-    async def sweep(self, workspace_id: UUID, kind: CacheClass) -> int:
-        """Throw away a workspace's answers of a class, those being computed at this moment too; how many there were.
+    async def sweep(self, workspace_id: UUID, kind: CacheClass) -> asyncio.Task[int]:
+        """End a workspace's answers of a class, those being computed at this moment too.
 
-        For what neither the feed nor a version tells, such as a repair by hand. OSError, StoreUnavailable.
+        None of them is served any more when this returns; the task that it returns frees their memory and tells how
+        many there were. For what neither the feed nor a version tells, such as a repair by hand. OSError,
+        StoreUnavailable.
         """
         position = await self._positions.of(workspace_id, self._link.era)
         name = keys.marks_key(self._prefix, workspace_id, position.epoch)
         token = secrets.randbits(31) + 1
         _unless_refused(await self._call(command("HSET", name, f"s:{kind.name}", token)))
-        return await self._unlinked(keys.entries_pattern(self._prefix, workspace_id, kind))
+        freeing = asyncio.create_task(self._unlinked(keys.entries_pattern(self._prefix, workspace_id, kind)))
+        self._freeing.add(freeing)
+        freeing.add_done_callback(self._freeing.discard)
+        return freeing
 
     async def flush(self, namespace: str) -> int:
         """Throw away everything of the named prefix, for tests; Invalid unless it is this cache's own. OSError."""
@@ -153,7 +160,10 @@ class Cache:
         return await self._unlinked(keys.namespace_pattern(namespace))
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections; memory that is not freed yet ends with its time."""
+        for task in self._freeing:
+            task.cancel()
+        await asyncio.gather(*self._freeing, return_exceptions=True)
         await self._link.aclose()
 
     async def _looked_up(
