@@ -39,6 +39,7 @@ NEEDED = {
     ("GET", "/alerts"): "viewer",
     ("GET", f"/alerts/{ID}"): "viewer",
     ("GET", f"/alerts/{ID}/timeline"): "viewer",
+    ("GET", "/analytics/summary"): "viewer",
     ("POST", f"/alerts/{ID}/acknowledge"): "responder",
     ("POST", f"/alerts/{ID}/resolve"): "responder",
     ("GET", "/deliveries"): "viewer",
