@@ -16,6 +16,7 @@ from typing import Final
 import psycopg
 from prometheus_client import CollectorRegistry
 
+from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres import migrate
 from convex_common.postgres.async_database import AsyncDatabase
@@ -110,6 +111,7 @@ class Simulation:
                 self._publisher,
                 self._bench.outbox,
                 metrics,
+                Measures(),
                 traced=False,
             ),
             ClaimLimits(),

@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from convex_common.domain.alert import Status
 from convex_common.domain.severity import Severity
+from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres import positions
 from convex_common.postgres.async_database import AsyncDatabase
@@ -82,7 +83,9 @@ class Installation:
 
         def batches(connection: Any) -> BatchProcessor:
             handler = EventHandler(connection, Configurations(CacheCounts("rules", metrics)), IDS)
-            return BatchProcessor(connection, handler, self.publisher, self.bench.outbox, metrics, traced=False)
+            return BatchProcessor(
+                connection, handler, self.publisher, self.bench.outbox, metrics, Measures(), traced=False
+            )
 
         drainer = Drainer(lambda: connect(self.store.url, "test-processor"), batches, ClaimLimits())
         while drainer.step():
