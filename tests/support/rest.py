@@ -41,6 +41,8 @@ from convex_gateway import api_keys
 from convex_gateway.app import Parts, create_app
 from convex_gateway.auth import Authenticator, Role
 from convex_gateway.context import Gateway
+from convex_gateway.limits.limiter import RateLimits
+from convex_gateway.limits.policies import Policies
 from convex_gateway.memberships import Memberships, in_database
 from convex_gateway.origins import Site
 from convex_gateway.positions import in_database as positions_in
@@ -281,6 +283,7 @@ def gateway_of(
         writer=absent,
         hub=absent,
         publisher=publisher,
+        limits=RateLimits(Policies(), None, metrics),
         secrets=SecretBox([Fernet.generate_key().decode()]),
         sessions=sessions,
     )

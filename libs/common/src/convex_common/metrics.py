@@ -62,6 +62,13 @@ class Metrics:
         )
         registry.register(_HitRate(self.cache_hits, self.cache_misses))
 
+        self.rate_limited = self._counter(
+            "rate_limited_total",
+            "Requests refused with 429, by what they were and whose rate it was.",
+            "class",
+            "scope",
+        )
+
         self.websocket_connections_active = self._gauge("websocket_connections_active", "Sockets open now.")
         self.websocket_subscriptions_active = self._gauge("websocket_subscriptions_active", "Subscriptions held now.")
         self.websocket_messages_sent = self._counter("websocket_messages_sent_total", "Frames written to sockets.")

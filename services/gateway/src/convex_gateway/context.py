@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from convex_common.redis.measures import MeasureStore
     from convex_common.secretbox import SecretBox
     from convex_gateway.ingest.writer import InboxWriter
+    from convex_gateway.limits.limiter import RateLimits
     from convex_gateway.live.hub import Hub
     from convex_gateway.signin.sessions import Sessions
 
@@ -43,4 +44,5 @@ class Gateway:
     publisher: FeedPublisher
     secrets: SecretBox
     sessions: Sessions
+    limits: RateLimits
     serving: bool = field(default=False)

@@ -31,6 +31,7 @@ from convex_common.redis.cache.positions import NotedPublisher, Positions
 from convex_common.redis.flusher import flusher_of
 from convex_common.redis.live import LivePublisher
 from convex_common.redis.measures import MeasureStore
+from convex_common.redis.rates import SharedRates
 from convex_common.redis.sender import Sender
 from convex_common.secretbox import SecretBox
 from convex_common.settings import load
@@ -39,6 +40,8 @@ from convex_gateway.app import Lifespan, create_app
 from convex_gateway.auth import Authenticator
 from convex_gateway.context import Gateway
 from convex_gateway.ingest.writer import InboxWriter
+from convex_gateway.limits.limiter import RateLimits
+from convex_gateway.limits.policies import Policies
 from convex_gateway.live.hub import Hub
 from convex_gateway.live.server import DrainingServer, options
 from convex_gateway.memberships import Memberships
@@ -138,6 +141,7 @@ def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublishe
         publisher=publisher,
         secrets=SecretBox(settings.encryption_key_list),
         sessions=sessions,
+        limits=RateLimits(Policies.of(settings), SharedRates(settings.cache_redis_url, settings.queue_prefix), metrics),
     )
 
 
@@ -180,6 +184,7 @@ def _lifespan(gateway: Gateway, threads: Database) -> Lifespan:
         await gateway.hub.stop()
         await gateway.sender.aclose()
         await gateway.cache.aclose()
+        await gateway.limits.aclose()
         await gateway.database.close()
         await asyncio.to_thread(threads.close)
 

@@ -31,6 +31,7 @@ from convex_gateway import non_finite
 from convex_gateway.auth import Principal, Role, Scope
 from convex_gateway.context import Gateway
 from convex_gateway.idempotency import HEADER, METHODS, Once, may_be_kept, once, parameter, replayed, sealed
+from convex_gateway.limits.policies import SAFE, Kind
 from convex_gateway.problems import MEDIA_TYPE, Malformed, NotFinite, UnsupportedMediaType, answer_to
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ MEANINGS: Final = {
     413: "The body is beyond its limit",
     415: "The body is not JSON",
     422: "A field is wrong; nothing was changed",
+    429: "Too much in too short a time: `RateLimit-Policy` tells the limits, `Retry-After` when to come back",
     500: "Something is broken inside",
     503: "A store cannot be reached; try again after Retry-After",
 }
@@ -193,6 +195,8 @@ class Operation(APIRoute):
         async def checked(request: Request) -> Response:
             gateway: Gateway = request.app.state.gateway
             principal = await gateway.authenticator.caller(request.scope)
+            kind = Kind.READ if request.method in SAFE else Kind.WRITE
+            await gateway.limits.admit(kind, principal.workspace_id, principal.user_id)
             principal.require(needed, scope)
             request.state.principal = principal
             request.state.work = work = Work()
@@ -327,7 +331,7 @@ def _parameters_of(method: str) -> dict[str, Any]:
 
 def _errors_of(route: APIRoute) -> set[int]:
     """What can go wrong with an operation of this form."""
-    errors = {401, 403, 500, 503}
+    errors = {401, 403, 429, 500, 503}
     if METHODS & (route.methods or set()):
         errors |= {409, 422}
     if route.param_convertors:

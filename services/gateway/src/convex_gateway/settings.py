@@ -14,6 +14,9 @@ ALGORITHMS = frozenset({"HS256", "HS384", "HS512"})
 SECRET_BYTES = 32
 _SECRET_CURE = f"give {SECRET_BYTES} random bytes or more, e.g. from `openssl rand -hex 32`"
 
+_EVENTS = "give events a second, 0 for no limit"
+_REQUESTS = "give requests a second, 0 for no limit"
+
 
 class GatewaySettings(CommonSettings):
     """Intervals in milliseconds, as their names in the contract have them; limits of 0 mean no limit."""
@@ -49,6 +52,19 @@ class GatewaySettings(CommonSettings):
     ws_max_per_user: int = Field(default=50, ge=0, description="give a number, 0 for no limit")
     ws_max_per_address: int = Field(default=0, ge=0, description="give a number, 0 for no limit")
     ws_connect_rate: float = Field(default=0, ge=0, description="give connections a second, 0 for no limit")
+
+    rate_limit_ingest_per_workspace: float = Field(default=20_000, ge=0, description=_EVENTS)
+    rate_limit_ingest_per_user: float = Field(default=0, ge=0, description=_EVENTS)
+    rate_limit_reads_per_workspace: float = Field(default=2_000, ge=0, description=_REQUESTS)
+    rate_limit_reads_per_user: float = Field(default=500, ge=0, description=_REQUESTS)
+    rate_limit_writes_per_workspace: float = Field(default=400, ge=0, description=_REQUESTS)
+    rate_limit_writes_per_user: float = Field(default=200, ge=0, description=_REQUESTS)
+    rate_limit_burst_seconds: float = Field(
+        default=10, gt=0, le=3600, description="give seconds, for how long of silence a rate may be saved up"
+    )
+    rate_limit_sign_in_per_address: int = Field(
+        default=30, ge=0, description="give sign-ins a minute and address, 0 for no limit"
+    )
 
     @property
     def algorithms(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from convex_gateway.app import Parts, create_app
 from convex_gateway.ingest.openapi import COMPONENTS, PATHS
 from convex_gateway.ingest.routes import routes
 from convex_gateway.ingest.writer import InboxWriter
+from convex_gateway.limits.limiter import RateLimits
 from tests.support.postgres import Store
 from tests.support.rest import MEMBERS, Remembered, gateway_of, token_of
 
@@ -41,7 +42,7 @@ class Hints:
 class Ingest:
     """Calls the gateway as a member of a workspace, and looks into the inbox behind it."""
 
-    def __init__(self, store: Store, database: Database) -> None:
+    def __init__(self, store: Store, database: Database, limits: RateLimits | None = None) -> None:
         self.store = store
         self.workspace_id = store.workspace_id
         self.hints = Hints()
@@ -51,6 +52,7 @@ class Ingest:
         self.writer = InboxWriter(store.url, Ids(), self.hints)
         gateway = gateway_of(self._pool, database, Remembered())
         gateway.writer = self.writer
+        gateway.limits = limits or gateway.limits
         self.app = create_app(gateway, parts=Parts(first=routes(gateway), paths=PATHS, components=COMPONENTS))
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self._client = httpx.AsyncClient(transport=transport, base_url="http://gateway")

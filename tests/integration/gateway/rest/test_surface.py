@@ -98,7 +98,7 @@ def test_every_operation_describes_its_errors_as_problems(api: Api) -> None:
             if ROLE not in operation:
                 continue
             responses = operation["responses"]
-            assert {"401", "403", "500", "503"} <= responses.keys(), (method, path)
+            assert {"401", "403", "429", "500", "503"} <= responses.keys(), (method, path)
             assert ("requestBody" in operation) is ({"400", "413", "415"} <= responses.keys()), (method, path)
             places = {parameter["in"] for parameter in operation.get("parameters", ())}
             takes_fields = "requestBody" in operation or not places <= {"path"}

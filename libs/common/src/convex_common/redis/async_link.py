@@ -28,8 +28,9 @@ class AsyncLink:
     Belongs to the event loop on which it is first used.
     """
 
-    def __init__(self, url: str, *, size: int = 2) -> None:
+    def __init__(self, url: str, *, size: int = 2, what: str = "cache") -> None:
         self._address = Address.parse(url)
+        self._what = what
         self._size = size
         self._lines: list[_Line] = []
         self._keepers: list[asyncio.Task[None]] = []
@@ -109,7 +110,7 @@ class AsyncLink:
         self.era += 1
         self._tried.set()
         if self._warned:
-            log.info("cache: Redis is back")
+            log.info("%s: Redis is back", self._what)
             self._warned = False
 
     def _gone(self, line: _Line) -> None:
@@ -119,7 +120,7 @@ class AsyncLink:
 
     def _told(self, error: OSError) -> None:
         if not self._warned:
-            log.warning("cache: Redis is away: %s", error or type(error).__name__)
+            log.warning("%s: Redis is away: %s", self._what, error or type(error).__name__)
             self._warned = True
 
 

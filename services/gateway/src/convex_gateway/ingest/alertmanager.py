@@ -61,7 +61,9 @@ class AlertmanagerAlerts:
     async def post(self, received: Received) -> Response:
         """200 and an empty body after the commit, 400 for a list with a bad alert, of which none is taken."""
         try:
-            alerts = [normalised(*item, received.now) for item in _numbered(DECODER.decode(received.body))]
+            sent = _numbered(DECODER.decode(received.body))
+            await received.admit(len(sent))
+            alerts = [normalised(*item, received.now) for item in sent]
         except Invalid as error:
             return refused(error)
         if alerts:

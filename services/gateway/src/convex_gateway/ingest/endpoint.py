@@ -21,6 +21,8 @@ from convex_common.tracing import current_traceparent, new_traceparent
 from convex_gateway.auth import Authenticator, Principal, Role
 from convex_gateway.auth import Scope as KeyScope
 from convex_gateway.body_limit import INGEST_LIMIT
+from convex_gateway.limits.limiter import RateLimits
+from convex_gateway.limits.policies import Kind
 from convex_gateway.problems import BodyTooLarge, UnsupportedMediaType, of_error, on_http_error
 
 SENDER: Final = Role.RESPONDER
@@ -39,11 +41,16 @@ class Received:
     query: str
     body: bytes
     traceparent: str
+    limits: RateLimits
 
     @property
     def workspace_id(self) -> uuid.UUID:
         """The sender's workspace."""
         return self.principal.workspace_id
+
+    async def admit(self, events: int) -> None:
+        """Count the events that were sent. RateLimited where they are too many."""
+        await self.limits.admit(Kind.INGEST, self.principal.workspace_id, self.principal.user_id, events)
 
 
 Handle = Callable[[Received], Awaitable[Response]]
@@ -61,8 +68,9 @@ class Operation:
 class Endpoint:
     """An ASGI application of one path: bare, since what frameworks do per request costs more than all of ours."""
 
-    def __init__(self, authenticator: Authenticator, operations: Mapping[str, Operation]) -> None:
+    def __init__(self, authenticator: Authenticator, limits: RateLimits, operations: Mapping[str, Operation]) -> None:
         self._authenticator = authenticator
+        self._limits = limits
         self._operations = operations
 
     @property
@@ -86,6 +94,10 @@ class Endpoint:
         method = scope["method"]
         operation = self._operations["GET" if method == "HEAD" else method]
         principal = await self._authenticator.caller(scope)
+        if method == "POST":
+            await self._limits.check(Kind.INGEST, principal.workspace_id, principal.user_id)
+        else:
+            await self._limits.admit(Kind.READ, principal.workspace_id, principal.user_id)
         principal.require(operation.role, operation.scope)
         headers = _headers(scope)
         if method == "POST":
@@ -96,6 +108,7 @@ class Endpoint:
             query=scope["query_string"].decode("latin-1"),
             body=await _body(receive) if method == "POST" else b"",
             traceparent=_traceparent(headers.get(b"traceparent")),
+            limits=self._limits,
         )
         with bound(workspace_id=principal.workspace_id):
             return await operation.handle(received)

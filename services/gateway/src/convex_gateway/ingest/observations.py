@@ -52,6 +52,7 @@ class Observations:
     async def post(self, received: Received) -> Response:
         """202 after the commit; a list with a bad item is refused whole."""
         sent = DECODER.decode(received.body)
+        await received.admit(len(sent.items))
         existing = await self._frameworks.existing(received.workspace_id, {item.framework_id for item in sent.items})
         of_shard: dict[int, list[events.Observation]] = {}
         index = 0

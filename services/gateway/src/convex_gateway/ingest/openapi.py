@@ -20,9 +20,9 @@ from convex_gateway.problems import MEDIA_TYPE
 
 _TYPES: Final[Sequence[type[Any]]] = (Trigger, Accepted, Observation, Count, PostableAlert, GettableAlert)
 _REFERENCE: Final = "#/components/schemas/{name}"
-_AUTHORIZED: Final = (401, 403, 500, 503)
+_AUTHORIZED: Final = (401, 403, 429, 500, 503)
 _READING: Final = (400, *_AUTHORIZED)
-_TAKING: Final = (400, 401, 403, 413, 415, 500, 503)
+_TAKING: Final = (400, 401, 403, 413, 415, 429, 500, 503)
 _JSON: Final = "application/json"
 
 Schema = Mapping[str, Any]

@@ -46,7 +46,7 @@ def routes(gateway: Gateway) -> list[BaseRoute]:
         },
         f"{ALERTMANAGER}/api/v2/status": {"GET": Operation(reads.status, Role.VIEWER, Scope.READ)},
     }
-    endpoints = {path: Endpoint(gateway.authenticator, of_path) for path, of_path in operations.items()}
+    endpoints = {path: Endpoint(gateway.authenticator, gateway.limits, of_path) for path, of_path in operations.items()}
     return [
         *(Route(path, endpoint, methods=endpoint.methods) for path, endpoint in endpoints.items()),
         Route(f"{ALERTMANAGER}/-/healthy", _well, methods=["GET"]),

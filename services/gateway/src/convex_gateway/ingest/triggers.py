@@ -63,6 +63,7 @@ class Triggers:
     async def post(self, received: Received) -> Response:
         """202 after the commit; a list with a bad item is refused whole."""
         triggers = DECODER.decode(received.body)
+        await received.admit(len(triggers.items))
         rules = await self._rules.find(received.workspace_id, {item.alert_rule_id for item in triggers.items})
         rows: list[InboxRow] = []
         async for some in in_turns(triggers.items):
