@@ -18,6 +18,7 @@ from convex_common.ids import Ids
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.bootstrap import ensure_members, ensure_workspace
 from convex_common.postgres.database import Database
+from convex_common.secretbox import SecretBox
 from convex_gateway.app import Parts, create_app
 from convex_gateway.ingest.openapi import COMPONENTS, PATHS
 from convex_gateway.ingest.routes import routes
@@ -42,7 +43,9 @@ class Hints:
 class Ingest:
     """Calls the gateway as a member of a workspace, and looks into the inbox behind it."""
 
-    def __init__(self, store: Store, database: Database, limits: RateLimits | None = None) -> None:
+    def __init__(
+        self, store: Store, database: Database, limits: RateLimits | None = None, secrets: SecretBox | None = None
+    ) -> None:
         self.store = store
         self.workspace_id = store.workspace_id
         self.hints = Hints()
@@ -53,6 +56,7 @@ class Ingest:
         gateway = gateway_of(self._pool, database, Remembered())
         gateway.writer = self.writer
         gateway.limits = limits or gateway.limits
+        self.secrets = gateway.secrets = secrets or gateway.secrets
         self.app = create_app(gateway, parts=Parts(first=routes(gateway), paths=PATHS, components=COMPONENTS))
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self._client = httpx.AsyncClient(transport=transport, base_url="http://gateway")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -10,7 +11,7 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import httpx
@@ -77,6 +78,22 @@ def _start(database_url: str, **changed: str) -> Process:
     command = [sys.executable, "-m", "convex_gateway.main"]
     popen = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     return Process(popen, port, metrics_port)
+
+
+@contextlib.contextmanager
+def started(database_url: str, **changed: str) -> Iterator[Callable[[], Process]]:
+    """Starts gateways that are ready, and ends those that are left."""
+    processes: list[Process] = []
+
+    def start() -> Process:
+        processes.append(_start(database_url, **changed))
+        eventually(processes[-1].ready, within=60)
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.popen.kill()
+        process.popen.wait()
 
 
 @pytest.fixture

@@ -66,13 +66,14 @@ class AlertmanagerAlerts:
             alerts = [normalised(*item, received.now) for item in sent]
         except Invalid as error:
             return refused(error)
+        answer = Response()
         if alerts:
             framework_id = await self._frameworks.ensure_source_framework(received.workspace_id, SOURCE)
             rows: list[InboxRow] = []
             async for some in in_turns(alerts):
                 rows += [_row(received, alert.event(framework_id)) for alert in some]
-            await self._writer.write(received.workspace_id, rows)
-        return Response()
+            await self._writer.write(received.workspace_id, rows, received.keeping(lambda _: answer))
+        return answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Sequence
-from typing import Any, Final, Self
+from typing import Any, Final, LiteralString, NamedTuple, Self
 
 import msgspec
 import psycopg
 from psycopg import errors
 
-from convex_common.errors import StoreUnavailable
+from convex_common.errors import ConvexError, StoreUnavailable
 from convex_common.postgres.database import RETRY_AFTER, Limits, unavailable
 from convex_common.postgres.line import hung_up
 from convex_common.postgres.urls import plain
 from convex_gateway.ingest import arrays
 
 _INGEST: Final = "SELECT ingest(%b, %b, %b, %b, %b, %b, %b, %b)"
+_INGEST_ONCE: Final = "SELECT ingest_once(%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)"
 
 
 class InboxRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -29,6 +30,20 @@ class InboxRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     lane: int
     payload: bytes
     traceparent: str
+
+
+class KeyedAnswer(NamedTuple):
+    """The answer to a request with an Idempotency-Key, and how many of the rows, from which on, are that request's."""
+
+    scope: bytes
+    request: bytes
+    sealed: bytes
+    first_row: int
+    rows: int
+
+
+class AnsweredBefore(ConvexError):  # noqa: N818 - reads as a state, as those of `convex_common.errors`
+    """A request with this key was answered already; these rows were left out."""
 
 
 class ConnectionLost(StoreUnavailable):
@@ -72,18 +87,39 @@ class InboxConnection:
         ConnectionLost; StoreUnavailable where the server refused and the connection is still good; another
         psycopg.Error where the rows themselves cannot be stored. Only the first leaves open what became of them.
         """
-        parameters = (
-            workspace_id,
-            arrays.uuids(ids),
-            arrays.smallints([row.shard for row in rows]),
-            arrays.smallints([row.lane for row in rows]),
-            arrays.texts([row.kind for row in rows]),
-            arrays.byteas([row.key for row in rows]),
-            arrays.byteas([row.payload for row in rows]),
-            arrays.texts([row.traceparent for row in rows]),
+        await self._execute(_INGEST, _columns(workspace_id, ids, rows))
+
+    async def insert_once(
+        self,
+        workspace_id: uuid.UUID,
+        ids: Sequence[uuid.UUID],
+        rows: Sequence[InboxRow],
+        answers: Sequence[KeyedAnswer],
+    ) -> frozenset[int]:
+        """Commit the rows and the answers that belong to some of them. As `insert`.
+
+        The places of answers that were there before: theirs, and their rows, are left out.
+        """
+        answer_of = [0] * len(rows)
+        for number, answer in enumerate(answers, start=1):
+            answer_of[answer.first_row : answer.first_row + answer.rows] = [number] * answer.rows
+        await self._execute(
+            _INGEST_ONCE,
+            (
+                *_columns(workspace_id, ids, rows),
+                arrays.smallints(answer_of),
+                arrays.byteas([answer.scope for answer in answers]),
+                arrays.byteas([answer.request for answer in answers]),
+                arrays.byteas([answer.sealed for answer in answers]),
+            ),
         )
+        row = await self._cursor.fetchone()
+        assert row is not None
+        return frozenset(number - 1 for number in row[0])
+
+    async def _execute(self, statement: LiteralString, parameters: Sequence[object]) -> None:
         try:
-            await self._within_patience(self._cursor.execute(_INGEST, parameters))
+            await self._within_patience(self._cursor.execute(statement, parameters))
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             if self._connection.closed:
                 raise ConnectionLost(unavailable(error).message, RETRY_AFTER) from error
@@ -122,3 +158,16 @@ class InboxConnection:
         if not task.cancelled():
             task.exception()
         self._connection.pgconn.finish()
+
+
+def _columns(workspace_id: uuid.UUID, ids: Sequence[uuid.UUID], rows: Sequence[InboxRow]) -> tuple[object, ...]:
+    return (
+        workspace_id,
+        arrays.uuids(ids),
+        arrays.smallints([row.shard for row in rows]),
+        arrays.smallints([row.lane for row in rows]),
+        arrays.texts([row.kind for row in rows]),
+        arrays.byteas([row.key for row in rows]),
+        arrays.byteas([row.payload for row in rows]),
+        arrays.texts([row.traceparent for row in rows]),
+    )

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -21,6 +21,8 @@ from convex_common.tracing import current_traceparent, new_traceparent
 from convex_gateway.auth import Authenticator, Principal, Role
 from convex_gateway.auth import Scope as KeyScope
 from convex_gateway.body_limit import INGEST_LIMIT
+from convex_gateway.idempotency import once
+from convex_gateway.ingest.first_answers import Answer, FirstAnswer, FirstAnswers
 from convex_gateway.limits.limiter import RateLimits
 from convex_gateway.limits.policies import Kind
 from convex_gateway.problems import BodyTooLarge, UnsupportedMediaType, of_error, on_http_error
@@ -42,6 +44,7 @@ class Received:
     body: bytes
     traceparent: str
     limits: RateLimits
+    first: FirstAnswer | None = None
 
     @property
     def workspace_id(self) -> uuid.UUID:
@@ -51,6 +54,10 @@ class Received:
     async def admit(self, events: int) -> None:
         """Count the events that were sent. RateLimited where they are too many."""
         await self.limits.admit(Kind.INGEST, self.principal.workspace_id, self.principal.user_id, events)
+
+    def keeping(self, answer: Answer) -> FirstAnswer | None:
+        """What the writer stores with the events, which `answer` makes of their ids. None without a key."""
+        return None if self.first is None else self.first.is_made_by(answer)
 
 
 Handle = Callable[[Received], Awaitable[Response]]
@@ -68,9 +75,16 @@ class Operation:
 class Endpoint:
     """An ASGI application of one path: bare, since what frameworks do per request costs more than all of ours."""
 
-    def __init__(self, authenticator: Authenticator, limits: RateLimits, operations: Mapping[str, Operation]) -> None:
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        limits: RateLimits,
+        answers: FirstAnswers,
+        operations: Mapping[str, Operation],
+    ) -> None:
         self._authenticator = authenticator
         self._limits = limits
+        self._answers = answers
         self._operations = operations
 
     @property
@@ -111,7 +125,24 @@ class Endpoint:
             limits=self._limits,
         )
         with bound(workspace_id=principal.workspace_id):
+            if method == "POST" and (key := headers.get(b"idempotency-key")) is not None:
+                return await self._once(scope, received, key, operation)
             return await operation.handle(received)
+
+    async def _once(self, scope: Scope, received: Received, key: str, operation: Operation) -> Response:
+        asked = once(
+            received.workspace_id,
+            received.principal.user_id,
+            scope["method"],
+            scope["path"],
+            key,
+            query=received.query,
+            if_match="",
+            body=received.body,
+        )
+        return await self._answers.answer(
+            Request(scope), asked, lambda first: operation.handle(replace(received, first=first))
+        )
 
 
 def json_answer(status: int, value: object) -> Response:

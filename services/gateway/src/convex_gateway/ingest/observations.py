@@ -62,8 +62,9 @@ class Observations:
                 series = series_key(received.workspace_id, item.framework_id, item.metric, item.labels)
                 of_shard.setdefault(shard_of(series), []).append(observation)
                 index += 1
-        await self._writer.write(received.workspace_id, _rows(received, of_shard))
-        return json_answer(202, Count(accepted=len(sent.items)))
+        answer = json_answer(202, Count(accepted=len(sent.items)))
+        await self._writer.write(received.workspace_id, _rows(received, of_shard), received.keeping(lambda _: answer))
+        return answer
 
 
 def event_of(

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from convex_gateway.auth import Role, Scope
+from convex_gateway.idempotency import parameter
 from convex_gateway.ingest.alertmanager import MAX_ALERTS, PostableAlert
 from convex_gateway.ingest.alertmanager_reads import GettableAlert
 from convex_gateway.ingest.endpoint import SENDER
@@ -22,7 +23,7 @@ _TYPES: Final[Sequence[type[Any]]] = (Trigger, Accepted, Observation, Count, Pos
 _REFERENCE: Final = "#/components/schemas/{name}"
 _AUTHORIZED: Final = (401, 403, 429, 500, 503)
 _READING: Final = (400, *_AUTHORIZED)
-_TAKING: Final = (400, 401, 403, 413, 415, 429, 500, 503)
+_TAKING: Final = (400, 401, 403, 409, 413, 415, 422, 429, 500, 503)
 _JSON: Final = "application/json"
 
 Schema = Mapping[str, Any]
@@ -144,8 +145,8 @@ PATHS: Final[Mapping[str, Mapping[str, Any]]] = {
             role=SENDER,
             body=_one_or_many(Trigger, MAX_TRIGGERS),
             answers={"202": _answer("Accepted", _of(Accepted))},
-            errors=(*_TAKING, 422),
-            parameters=[_TRACE],
+            errors=_TAKING,
+            parameters=[_TRACE, parameter()],
         )
     },
     OBSERVATIONS: {
@@ -157,8 +158,8 @@ PATHS: Final[Mapping[str, Mapping[str, Any]]] = {
             role=SENDER,
             body=_one_or_many(Observation, MAX_OBSERVATIONS),
             answers={"202": _answer("Accepted", _of(Count))},
-            errors=(*_TAKING, 422),
-            parameters=[_TRACE],
+            errors=_TAKING,
+            parameters=[_TRACE, parameter()],
         )
     },
     f"{ALERTMANAGER}/api/v2/alerts": {
@@ -171,7 +172,7 @@ PATHS: Final[Mapping[str, Mapping[str, Any]]] = {
             body=_list_of(PostableAlert, MAX_ALERTS),
             answers={"200": {"description": "Accepted"}},
             errors=_TAKING,
-            parameters=[_TRACE],
+            parameters=[_TRACE, parameter()],
         ),
         "get": _operation(
             "list_alertmanager_alerts",

@@ -16,6 +16,7 @@ from convex_gateway.auth import Role, Scope
 from convex_gateway.ingest.alertmanager import AlertmanagerAlerts
 from convex_gateway.ingest.alertmanager_reads import AlertmanagerReads
 from convex_gateway.ingest.endpoint import Endpoint, Operation
+from convex_gateway.ingest.first_answers import FirstAnswers
 from convex_gateway.ingest.observations import Observations
 from convex_gateway.ingest.rules import FrameworkDirectory, RuleDirectory
 from convex_gateway.ingest.triggers import Triggers
@@ -46,7 +47,10 @@ def routes(gateway: Gateway) -> list[BaseRoute]:
         },
         f"{ALERTMANAGER}/api/v2/status": {"GET": Operation(reads.status, Role.VIEWER, Scope.READ)},
     }
-    endpoints = {path: Endpoint(gateway.authenticator, gateway.limits, of_path) for path, of_path in operations.items()}
+    answers = FirstAnswers(gateway.database, gateway.secrets)
+    endpoints = {
+        path: Endpoint(gateway.authenticator, gateway.limits, answers, of_path) for path, of_path in operations.items()
+    }
     return [
         *(Route(path, endpoint, methods=endpoint.methods) for path, endpoint in endpoints.items()),
         Route(f"{ALERTMANAGER}/-/healthy", _well, methods=["GET"]),

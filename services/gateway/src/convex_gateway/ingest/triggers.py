@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -70,8 +70,11 @@ class Triggers:
             for trigger in some:
                 event = event_of(trigger, rules, received.now, triggers, len(rows))
                 rows.append(_row(received, event, rules[trigger.alert_rule_id]))
-        ids = await self._writer.write(received.workspace_id, rows)
-        return json_answer(202, Accepted(accepted=len(ids), event_ids=ids))
+        return _accepted(await self._writer.write(received.workspace_id, rows, received.keeping(_accepted)))
+
+
+def _accepted(ids: Sequence[uuid.UUID]) -> Response:
+    return json_answer(202, Accepted(accepted=len(ids), event_ids=list(ids)))
 
 
 def event_of(

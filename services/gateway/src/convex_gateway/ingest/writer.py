@@ -6,8 +6,7 @@ import asyncio
 import logging
 import random
 import uuid
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -17,7 +16,14 @@ from convex_common.contracts import EVENTS_ACCEPTED, Contract, EventsAccepted
 from convex_common.errors import StoreUnavailable
 from convex_common.ids import Ids
 from convex_common.postgres.database import RETRY_AFTER, Limits
-from convex_gateway.ingest.connection import ConnectionLost, InboxConnection, InboxRow
+from convex_gateway.ingest.connection import (
+    AnsweredBefore,
+    ConnectionLost,
+    InboxConnection,
+    InboxRow,
+    KeyedAnswer,
+)
+from convex_gateway.ingest.turns import Kept, Submission, Turns
 
 log = logging.getLogger(__name__)
 
@@ -33,36 +39,17 @@ class Hints(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much may wait for its commit, and how much goes into one; payload bytes."""
+    """How much of a workspace, and of all, may wait for its commit, and how much goes into one; payload bytes.
+
+    Where more than one workspace waits, batches are smaller: nobody waits for a long commit of another's.
+    """
 
     waiting_rows: int = 50_000
     waiting_bytes: int = 64 * 1024 * 1024
+    full_workspaces: int = 3
     batch_rows: int = 5_000
+    shared_batch_rows: int = 1_000
     batch_bytes: int = 8 * 1024 * 1024
-
-
-class _Submission:
-    """One caller's rows, and the promise of their ids."""
-
-    __slots__ = ("ids", "rows", "size", "workspace_id")
-
-    def __init__(self, workspace_id: uuid.UUID, rows: Sequence[InboxRow], size: int) -> None:
-        self.workspace_id = workspace_id
-        self.rows = rows
-        self.size = size
-        self.ids: asyncio.Future[list[uuid.UUID]] = asyncio.get_running_loop().create_future()
-
-    def committed(self, ids: list[uuid.UUID]) -> None:
-        if not self.ids.done():
-            self.ids.set_result(ids)
-
-    def failed(self, error: Exception) -> None:
-        """Each waiter gets an error of its own, since a raised one carries its traceback."""
-        if self.ids.done():
-            return
-        if isinstance(error, StoreUnavailable):
-            error = StoreUnavailable(error.message, error.retry_after)
-        self.ids.set_exception(error)
 
 
 class InboxWriter:
@@ -80,9 +67,7 @@ class InboxWriter:
         self._hints = hints
         self._limits = limits or Limits()
         self._bounds = bounds or Bounds()
-        self._waiting: deque[_Submission] = deque()
-        self._waiting_rows = 0
-        self._waiting_bytes = 0
+        self._waiting = Turns()
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._refusal: StoreUnavailable | None = StoreUnavailable("The gateway is starting", RETRY_AFTER)
@@ -105,31 +90,39 @@ class InboxWriter:
             async with asyncio.timeout(within):
                 await self._idle.wait()
         except TimeoutError:
-            log.warning("stopped with %d events that could not be committed", self._waiting_rows)
+            log.warning("stopped with %d events that could not be committed", self._waiting.rows)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._fail_waiting(self._refusal)
 
-    async def write(self, workspace_id: uuid.UUID, rows: Sequence[InboxRow]) -> list[uuid.UUID]:
-        """The rows' ids, once they are committed; all of them or none.
+    async def write(
+        self, workspace_id: uuid.UUID, rows: Sequence[InboxRow], answer: Kept | None = None
+    ) -> list[uuid.UUID]:
+        """The rows' ids, once they are committed; all of them or none. An `answer` is stored with them.
+
+        AnsweredBefore where there is one under its key already; the rows are not written then.
 
         StoreUnavailable where they are not, with one exception: a connection lost between COMMIT and its answer. What
         became of such rows nobody can tell, so they count as refused, and the sender's repetition may double them.
         """
         if not rows:
             return []
-        submission = _Submission(workspace_id, rows, sum(len(row.payload) for row in rows))
+        submission = Submission(workspace_id, rows, answer)
         self._admit(submission)
         return await submission.ids
 
-    def _admit(self, submission: _Submission) -> None:
+    def _admit(self, submission: Submission) -> None:
         if self._refusal is not None:
             raise StoreUnavailable(self._refusal.message, self._refusal.retry_after)
-        rows, size = self._waiting_rows + len(submission.rows), self._waiting_bytes + submission.size
-        if self._waiting and (rows > self._bounds.waiting_rows or size > self._bounds.waiting_bytes):
+        own, bounds = self._waiting.of(submission.workspace_id), self._bounds
+        rows, size = len(submission.rows), submission.size
+        if self._waiting and (
+            (own.submissions and (own.rows + rows > bounds.waiting_rows or own.size + size > bounds.waiting_bytes))
+            or self._waiting.rows + rows > bounds.waiting_rows * bounds.full_workspaces
+            or self._waiting.size + size > bounds.waiting_bytes * bounds.full_workspaces
+        ):
             raise StoreUnavailable("More events wait for their commit than may wait", RETRY_AFTER)
-        self._waiting.append(submission)
-        self._waiting_rows, self._waiting_bytes = rows, size
+        self._waiting.add(submission)
         self._idle.clear()
         self._work.set()
 
@@ -171,25 +164,21 @@ class InboxWriter:
                 await self._commit(connection, self._taken())
             self._idle.set()
 
-    def _taken(self) -> list[_Submission]:
-        batch: list[_Submission] = []
-        rows = size = 0
-        while self._waiting and rows < self._bounds.batch_rows and size < self._bounds.batch_bytes:
-            submission = self._waiting.popleft()
-            batch.append(submission)
-            rows += len(submission.rows)
-            size += submission.size
-        self._waiting_rows -= rows
-        self._waiting_bytes -= size
-        return batch
+    def _taken(self) -> list[Submission]:
+        bounds = self._bounds
+        rows = bounds.shared_batch_rows if self._waiting.is_shared else bounds.batch_rows
+        return self._waiting.take(rows, bounds.batch_bytes)
 
-    async def _commit(self, connection: InboxConnection, batch: Sequence[_Submission]) -> None:
-        """A transaction for each workspace. Those not begun when the connection is lost go first on the next one."""
-        of_workspace: dict[uuid.UUID, list[_Submission]] = {}
+    async def _commit(self, connection: InboxConnection, batch: Sequence[Submission]) -> None:
+        """A transaction for each workspace, the smallest first, so that it waits for no large one.
+
+        Those not begun when the connection is lost go first on the next one.
+        """
+        of_workspace: dict[uuid.UUID, list[Submission]] = {}
         for submission in batch:
             of_workspace.setdefault(submission.workspace_id, []).append(submission)
         try:
-            for workspace_id, submissions in of_workspace.items():
+            for workspace_id, submissions in sorted(of_workspace.items(), key=_rows_of):
                 await self._insert(connection, workspace_id, submissions)
         except ConnectionLost as error:
             self._put_back([submission for submission in batch if not submission.ids.done()])
@@ -202,12 +191,12 @@ class InboxWriter:
             raise
 
     async def _insert(
-        self, connection: InboxConnection, workspace_id: uuid.UUID, submissions: Sequence[_Submission]
+        self, connection: InboxConnection, workspace_id: uuid.UUID, submissions: Sequence[Submission]
     ) -> None:
         rows = [row for submission in submissions for row in submission.rows]
         ids = self._ids.take(len(rows))
         try:
-            await connection.insert(workspace_id, ids, rows)
+            late = await self._written(connection, workspace_id, ids, rows, submissions)
         except StoreUnavailable as error:
             for submission in submissions:
                 submission.failed(error)
@@ -224,14 +213,40 @@ class InboxWriter:
             return
         first = 0
         for submission in submissions:
-            submission.committed(ids[first : first + len(submission.rows)])
+            if submission in late:
+                submission.failed(AnsweredBefore("a request with this key was answered before"))
+            else:
+                submission.committed(ids[first : first + len(submission.rows)])
             first += len(submission.rows)
         self._hints.hint(EVENTS_ACCEPTED, EventsAccepted(shards=tuple(sorted({row.shard for row in rows}))))
 
-    def _put_back(self, submissions: Sequence[_Submission]) -> None:
-        self._waiting.extendleft(reversed(submissions))
-        self._waiting_rows += sum(len(submission.rows) for submission in submissions)
-        self._waiting_bytes += sum(submission.size for submission in submissions)
+    async def _written(
+        self,
+        connection: InboxConnection,
+        workspace_id: uuid.UUID,
+        ids: Sequence[uuid.UUID],
+        rows: Sequence[InboxRow],
+        submissions: Sequence[Submission],
+    ) -> Collection[Submission]:
+        """Those of the submissions whose key had its answer already."""
+        keyed: list[Submission] = []
+        answers: list[KeyedAnswer] = []
+        first = 0
+        for submission in submissions:
+            count = len(submission.rows)
+            if (answer := submission.answer) is not None:
+                sealed = answer.sealed(ids[first : first + count])
+                answers.append(KeyedAnswer(answer.scope, answer.request, sealed, first, count))
+                keyed.append(submission)
+            first += count
+        if not answers:
+            await connection.insert(workspace_id, ids, rows)
+            return ()
+        late = await connection.insert_once(workspace_id, ids, rows, answers)
+        return [keyed[place] for place in late]
+
+    def _put_back(self, submissions: Sequence[Submission]) -> None:
+        self._waiting.put_back(submissions)
         self._work.set()
 
     def _refuse(self, error: StoreUnavailable) -> None:
@@ -240,8 +255,10 @@ class InboxWriter:
         self._fail_waiting(error)
 
     def _fail_waiting(self, error: StoreUnavailable) -> None:
-        for submission in self._waiting:
+        for submission in self._waiting.drain():
             submission.failed(error)
-        self._waiting.clear()
-        self._waiting_rows = self._waiting_bytes = 0
         self._idle.set()
+
+
+def _rows_of(of_workspace: tuple[uuid.UUID, Sequence[Submission]]) -> int:
+    return sum(len(submission.rows) for submission in of_workspace[1])
