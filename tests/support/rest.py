@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import httpx
 import jwt
@@ -43,6 +43,7 @@ from convex_gateway.auth import Authenticator, Role
 from convex_gateway.context import Gateway
 from convex_gateway.limits.limiter import RateLimits
 from convex_gateway.limits.policies import Policies
+from convex_gateway.limits.quotas import Quotas
 from convex_gateway.memberships import Memberships, in_database
 from convex_gateway.origins import Site
 from convex_gateway.positions import in_database as positions_in
@@ -50,6 +51,8 @@ from convex_gateway.signin.sessions import Sessions
 from convex_gateway.tokens import TokenReader
 from tests.support.postgres import Store
 from tests.support.valkey import Valkey
+
+T = TypeVar("T")
 
 SECRET = "a secret that is only good for tests, 32 bytes and more"
 NO_REDIS = "redis://127.0.0.1:1/0"
@@ -141,9 +144,9 @@ class Api:
 
         return self._runner.run(gathered())
 
-    def run(self, answer: Coroutine[Any, Any, httpx.Response]) -> httpx.Response:
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
         """On the event loop that the gateway's pool belongs to."""
-        return self._runner.run(answer)
+        return self._runner.run(work)
 
     def get(self, path: str, **more: Any) -> httpx.Response:
         return self.call("GET", path, **more)
@@ -284,6 +287,7 @@ def gateway_of(
         hub=absent,
         publisher=publisher,
         limits=RateLimits(Policies(), None, metrics),
+        quotas=Quotas(),
         secrets=SecretBox([Fernet.generate_key().decode()]),
         sessions=sessions,
     )

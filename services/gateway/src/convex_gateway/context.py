@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from convex_common.secretbox import SecretBox
     from convex_gateway.ingest.writer import InboxWriter
     from convex_gateway.limits.limiter import RateLimits
+    from convex_gateway.limits.quotas import Quotas
     from convex_gateway.live.hub import Hub
     from convex_gateway.signin.sessions import Sessions
 
@@ -45,4 +46,5 @@ class Gateway:
     secrets: SecretBox
     sessions: Sessions
     limits: RateLimits
+    quotas: Quotas
     serving: bool = field(default=False)

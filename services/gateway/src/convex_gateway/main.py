@@ -42,6 +42,7 @@ from convex_gateway.context import Gateway
 from convex_gateway.ingest.writer import InboxWriter
 from convex_gateway.limits.limiter import RateLimits
 from convex_gateway.limits.policies import Policies
+from convex_gateway.limits.quotas import Quotas
 from convex_gateway.live.hub import Hub
 from convex_gateway.live.server import DrainingServer, options
 from convex_gateway.memberships import Memberships
@@ -141,6 +142,7 @@ def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublishe
         publisher=publisher,
         secrets=SecretBox(settings.encryption_key_list),
         sessions=sessions,
+        quotas=Quotas.of(settings),
         limits=RateLimits(Policies.of(settings), SharedRates(settings.cache_redis_url, settings.queue_prefix), metrics),
     )
 

@@ -32,6 +32,7 @@ from convex_gateway.auth import Principal, Role, Scope
 from convex_gateway.context import Gateway
 from convex_gateway.idempotency import HEADER, METHODS, Once, may_be_kept, once, parameter, replayed, sealed
 from convex_gateway.limits.policies import SAFE, Kind
+from convex_gateway.limits.quotas import Quota
 from convex_gateway.problems import MEDIA_TYPE, Malformed, NotFinite, UnsupportedMediaType, answer_to
 
 log = logging.getLogger(__name__)
@@ -117,6 +118,10 @@ class Call:
             version = await raise_version(connection, self.workspace_id)
             self.after_commit(partial(self.gateway.cache.changed, self.workspace_id, RULES, version))
             yield connection
+
+    async def within(self, quota: Quota, connection: AsyncConnection) -> None:
+        """QuotaReached where the workspace may have no more of these; call it right before one is made."""
+        await self.gateway.quotas.check(connection, self.workspace_id, quota)
 
     def after_commit(self, callback: AfterCommit) -> None:
         """Have it called once what was written is committed and before the caller is answered: hints, invalidations.

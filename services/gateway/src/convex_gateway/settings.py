@@ -14,6 +14,7 @@ ALGORITHMS = frozenset({"HS256", "HS384", "HS512"})
 SECRET_BYTES = 32
 _SECRET_CURE = f"give {SECRET_BYTES} random bytes or more, e.g. from `openssl rand -hex 32`"
 
+_QUOTA = "give how many a workspace may have, 0 for no limit"
 _EVENTS = "give events a second, 0 for no limit"
 _REQUESTS = "give requests a second, 0 for no limit"
 
@@ -52,6 +53,14 @@ class GatewaySettings(CommonSettings):
     ws_max_per_user: int = Field(default=50, ge=0, description="give a number, 0 for no limit")
     ws_max_per_address: int = Field(default=0, ge=0, description="give a number, 0 for no limit")
     ws_connect_rate: float = Field(default=0, ge=0, description="give connections a second, 0 for no limit")
+
+    ws_max_per_workspace: int = Field(default=10_000, ge=0, description="give a number, 0 for no limit")
+
+    quota_frameworks: int = Field(default=1_000, ge=0, description=_QUOTA)
+    quota_rules: int = Field(default=5_000, ge=0, description=_QUOTA)
+    quota_channels: int = Field(default=500, ge=0, description=_QUOTA)
+    quota_members: int = Field(default=5_000, ge=0, description=_QUOTA)
+    quota_api_keys: int = Field(default=500, ge=0, description=_QUOTA)
 
     rate_limit_ingest_per_workspace: float = Field(default=20_000, ge=0, description=_EVENTS)
     rate_limit_ingest_per_user: float = Field(default=0, ge=0, description=_EVENTS)

@@ -1,4 +1,4 @@
-"""Limits per person and address, and how fast."""
+"""Limits per person, workspace and address, and how fast."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ def test_per_user_and_given_back() -> None:
     assert admission.sign_in(uuid.UUID(int=2), "u") is None
     admission.sign_out(W, "u")
     assert [admission.sign_in(W, "u") for _ in range(2)] == [None, Refusal.USER_FULL]
+
+
+def test_per_workspace_and_given_back() -> None:
+    admission = Admission(max_per_workspace=2)
+    assert [admission.sign_in(W, user) for user in "uvw"] == [None, None, Refusal.WORKSPACE_FULL]
+    assert admission.sign_in(uuid.UUID(int=2), "u") is None
+    admission.sign_out(W, "u")
+    assert [admission.sign_in(W, user) for user in "wx"] == [None, Refusal.WORKSPACE_FULL]
 
 
 def test_per_address_and_given_back() -> None:

@@ -1,4 +1,4 @@
-"""How many sockets, and how fast: per person, and per address. Counts of this process."""
+"""How many sockets, and how fast: per person, workspace and address. Counts of this process."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Refusal(StrEnum):
     TOO_FAST = "too many connections a second from this address"
     ADDRESS_FULL = "too many connections from this address"
     USER_FULL = "too many connections of this user"
+    WORKSPACE_FULL = "too many connections of this workspace"
 
 
 @dataclass
@@ -32,9 +33,11 @@ class Admission:
     """Limits of 0 mean no limit. Time is passed in, in seconds."""
 
     max_per_user: int = 50
+    max_per_workspace: int = 0
     max_per_address: int = 0
     connect_rate: float = 0
     _users: Counter[tuple[UUID, str]] = field(default_factory=Counter)
+    _workspaces: Counter[UUID] = field(default_factory=Counter)
     _addresses: Counter[str] = field(default_factory=Counter)
     _buckets: dict[str, _Bucket] = field(default_factory=dict)
 
@@ -56,12 +59,16 @@ class Admission:
         person = (workspace_id, user_id)
         if self.max_per_user and self._users[person] >= self.max_per_user:
             return Refusal.USER_FULL
+        if self.max_per_workspace and self._workspaces[workspace_id] >= self.max_per_workspace:
+            return Refusal.WORKSPACE_FULL
         self._users[person] += 1
+        self._workspaces[workspace_id] += 1
         return None
 
     def sign_out(self, workspace_id: UUID, user_id: str) -> None:
         """The person's connection is gone."""
         _less(self._users, (workspace_id, user_id))
+        _less(self._workspaces, workspace_id)
 
     def _take(self, address: str, now: float) -> bool:
         """A token of the address's bucket, which holds a second's worth."""

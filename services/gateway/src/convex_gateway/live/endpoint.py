@@ -47,6 +47,7 @@ class Endpoint:
         )
         self._admission = Admission(
             max_per_user=settings.ws_max_per_user,
+            max_per_workspace=settings.ws_max_per_workspace,
             max_per_address=settings.ws_max_per_address,
             connect_rate=settings.ws_connect_rate,
         )

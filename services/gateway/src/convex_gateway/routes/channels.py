@@ -21,6 +21,7 @@ from convex_common.postgres.configuration import target_of
 from convex_common.secretbox import SecretBox, UnreadableSecret
 from convex_common.tracing import new_traceparent
 from convex_gateway.auth import Role
+from convex_gateway.limits.quotas import Quota
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut
 from convex_gateway.problems import FieldError, Problems, field_error
@@ -61,6 +62,7 @@ async def create_channel(call: Authorized, draft: ChannelDraft) -> object:
     values |= {"kind": draft.kind.value, "min_severity": draft.min_severity.value}
     async with call.configuring() as connection:
         values |= await _configured(connection, call.workspace_id, config, call.gateway.secrets)
+        await call.within(Quota.CHANNELS, connection)
         made = await rows.channels.create(connection, call.workspace_id, call.gateway.ids.new(), values)
     return NewChannel(**Channel.model_validate(made).model_dump(), generated_secret=generated)
 

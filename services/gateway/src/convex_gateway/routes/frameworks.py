@@ -11,6 +11,7 @@ from convex_common.errors import Conflict, NotFound
 from convex_common.postgres import frameworks as rows
 from convex_common.postgres.withdrawals import withdraw_framework
 from convex_gateway.auth import Role
+from convex_gateway.limits.quotas import Quota
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut
 from convex_gateway.shapes.body import changes
@@ -24,6 +25,7 @@ async def create_framework(call: Authorized, draft: FrameworkDraft) -> object:
     """Make a framework."""
     try:
         async with call.configuring() as connection:
+            await call.within(Quota.FRAMEWORKS, connection)
             return await rows.frameworks.create(
                 connection, call.workspace_id, call.gateway.ids.new(), draft.model_dump()
             )

@@ -22,6 +22,7 @@ from convex_common.postgres.withdrawals import withdraw_rule
 from convex_common.redis.cache.cache import Loaded
 from convex_common.redis.cache.classes import RULES
 from convex_gateway.auth import Role
+from convex_gateway.limits.quotas import Quota
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut
 from convex_gateway.problems import FieldError, Problems
@@ -39,6 +40,7 @@ async def create_rule(call: Authorized, draft: RuleDraft) -> object:
         if await frameworks.missing(connection, call.workspace_id, {draft.framework_id}):
             raise Invalid("framework_id", "there is no such framework in this workspace")
         await _check_channels(connection, call.workspace_id, draft.channel_ids)
+        await call.within(Quota.RULES, connection)
         return await rows.rules.create(connection, call.workspace_id, call.gateway.ids.new(), settled(draft))
 
 
