@@ -27,6 +27,7 @@ from convex_gateway.context import Gateway
 from convex_gateway.routes import (
     alerts,
     analytics,
+    audit,
     broadcast,
     channels,
     deliveries,
@@ -41,7 +42,21 @@ from convex_gateway.routes import (
 from convex_gateway.shield import Shield
 from convex_gateway.signin.routes import routes as sign_in
 
-RESOURCES = (frameworks, rules, channels, alerts, analytics, deliveries, notifications, me, broadcast, queues, measures)
+RESOURCES = (
+    frameworks,
+    rules,
+    channels,
+    alerts,
+    analytics,
+    deliveries,
+    notifications,
+    me,
+    broadcast,
+    queues,
+    measures,
+    audit,
+)
+RESOURCES = (frameworks, rules, channels, alerts, deliveries, notifications, me, broadcast, queues, measures, audit)
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

@@ -56,6 +56,11 @@ class Asked:
             raise _foreign() from None
         return moment, uuid.UUID(bytes=raw[8:])
 
+    @property
+    def after_sequence(self) -> int | None:
+        """The number that the page starts after, in a list ordered by one."""
+        return None if self.cursor is None else int.from_bytes(_decoded(self.cursor, 8), signed=True)
+
 
 def _asked(
     limit: Annotated[int, Query(ge=1, le=MOST, description="Items of a page at most")] = USUAL,
@@ -86,6 +91,11 @@ def moment_cursor_of(last: tuple[dt.datetime, uuid.UUID] | None) -> str | None:
     at, row_id = last
     microseconds = (at - EPOCH) // dt.timedelta(microseconds=1)
     return _encoded(microseconds.to_bytes(8, signed=True) + row_id.bytes)
+
+
+def sequence_cursor_of(last: int | None) -> str | None:
+    """The cursor of a list ordered by a number."""
+    return None if last is None else _encoded(last.to_bytes(8, signed=True))
 
 
 def _encoded(raw: bytes) -> str:

@@ -59,6 +59,7 @@ NEEDED = {
         ("GET", f"/api/metrics/{name}"): "viewer"
         for name in ("health", "alerts", "cache", "queue", "websocket", "prometheus")
     },
+    ("GET", "/audit"): "admin",
 }
 
 

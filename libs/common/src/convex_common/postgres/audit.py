@@ -6,16 +6,19 @@ takes offsets of the feed, right before those; then no two transactions wait for
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from convex_common.domain.audit import Act, Head, Record
 from convex_common.postgres.database import Connection
+from convex_common.postgres.tables import audit_log
 from convex_common.tracing import current_trace_id
 
 APPEND = (
@@ -32,6 +35,65 @@ HEAD = "SELECT sequence, hash FROM audit_head WHERE workspace_id = %s"
 AT_ONCE = 1000
 
 _encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record as it is told; its hashes in hexadecimal."""
+
+    sequence: int
+    at: dt.datetime
+    actor: str
+    action: str
+    subject: str
+    detail: Mapping[str, Any]
+    trace_id: str | None
+    previous_hash: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which records; None is any."""
+
+    actor: str | None = None
+    action: str | None = None
+    subject: str | None = None
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+
+
+async def page(
+    connection: AsyncConnection, workspace_id: uuid.UUID, wanted: Filter, *, before: int | None, count: int
+) -> Sequence[Entry]:
+    """Up to `count` records, the newest first, from before a sequence."""
+    columns = audit_log.c
+    query = select(
+        columns.sequence,
+        columns.at,
+        columns.actor,
+        columns.action,
+        columns.subject,
+        columns.detail,
+        columns.trace_id,
+        columns.previous_hash,
+        columns.hash,
+    ).where(columns.workspace_id == workspace_id)
+    for column, value in (
+        (columns.actor, wanted.actor),
+        (columns.action, wanted.action),
+        (columns.subject, wanted.subject),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.since is not None:
+        query = query.where(columns.at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(columns.at < wanted.until)
+    if before is not None:
+        query = query.where(columns.sequence < before)
+    rows = await connection.execute(query.order_by(columns.sequence.desc()).limit(count))
+    return [Entry(*row[:-2], row.previous_hash.hex(), row.hash.hex()) for row in rows]
 
 
 async def record(connection: AsyncConnection, workspace_id: uuid.UUID, *acts: Act) -> None:

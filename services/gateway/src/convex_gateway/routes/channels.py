@@ -6,6 +6,8 @@ import base64
 import datetime as dt
 import secrets
 import uuid
+from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -13,6 +15,7 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from convex_common.contracts import DELIVERIES_DUE, DeliveryIds
+from convex_common.domain.audit import differences
 from convex_common.domain.channel import ChannelKind
 from convex_common.errors import Conflict, Invalid, NotFound
 from convex_common.postgres import channels as rows
@@ -64,6 +67,8 @@ async def create_channel(call: Authorized, draft: ChannelDraft) -> object:
         values |= await _configured(connection, call.workspace_id, config, call.gateway.secrets)
         await call.within(Quota.CHANNELS, connection)
         made = await rows.channels.create(connection, call.workspace_id, call.gateway.ids.new(), values)
+        told = {name: value for name, value in values.items() if name != "secrets"}
+        await call.audit(connection, "channel.created", f"channel:{made.id}", **told)
     return NewChannel(**Channel.model_validate(made).model_dump(), generated_secret=generated)
 
 
@@ -95,7 +100,10 @@ async def change_channel(call: Authorized, channel_id: uuid.UUID, patch: Channel
         if "config" in changed:
             config = _merged_config(channel, patch.config, call.gateway.secrets)
             values |= await _configured(connection, call.workspace_id, config, call.gateway.secrets)
-        return _found(await rows.channels.change(connection, call.workspace_id, channel_id, values))
+        after = _found(await rows.channels.change(connection, call.workspace_id, channel_id, values))
+        told = _told(channel, values, call.gateway.secrets)
+        await call.audit(connection, "channel.changed", f"channel:{channel_id}", changes=told)
+        return after
 
 
 @resource.operation("DELETE", "/channels/{channel_id}", role=Role.EDITOR, status=204, errors=(409,))
@@ -105,8 +113,9 @@ async def delete_channel(call: Authorized, channel_id: uuid.UUID) -> None:
         if using := await rules.names_of_users(connection, call.workspace_id, channel_id):
             named = ", ".join(repr(name) for name in using)
             raise Conflict(f"rules send to this channel by its id: {named}", cure="take it out of their channel_ids")
-        if not await rows.channels.delete(connection, call.workspace_id, channel_id, dt.datetime.now(dt.UTC)):
-            raise _absent()
+        channel = _found(await rows.channels.find(connection, call.workspace_id, channel_id))
+        await rows.channels.delete(connection, call.workspace_id, channel_id, dt.datetime.now(dt.UTC))
+        await call.audit(connection, "channel.deleted", f"channel:{channel_id}", name=channel.name)
 
 
 @resource.operation("POST", "/channels/{channel_id}/test", role=Role.EDITOR, answer=TestSent, status=202)
@@ -126,6 +135,7 @@ async def test_channel(call: Authorized, channel_id: uuid.UUID) -> object:
             data=sample_alert(call.workspace_id, alert_id, channel.name, call.principal.user_id, now),
             traceparent=traceparent,
         )
+        await call.audit(connection, "channel.tested", f"channel:{channel_id}", delivery_id=delivery_id)
     hint = DeliveryIds((str(delivery_id),))
     call.after_commit(partial(call.gateway.sender.send, DELIVERIES_DUE, hint, traceparent))
     return TestSent(delivery_id=delivery_id)
@@ -178,9 +188,15 @@ def _merged_config(channel: rows.Channel, patch: dict[str, Any], box: SecretBox)
 
 def _found(channel: rows.Channel | None) -> rows.Channel:
     if channel is None:
-        raise _absent()
+        raise NotFound("there is no such channel in this workspace")
     return channel
 
 
-def _absent() -> NotFound:
-    return NotFound("there is no such channel in this workspace")
+def _told(before: rows.Channel, values: dict[str, Any], box: SecretBox) -> dict[str, Any]:
+    """What changed, for the audit log; sealing the same secret anew is no change."""
+    old, new = before.secrets, values.get("secrets")
+    if old is not None and new is not None:
+        with suppress(UnreadableSecret):
+            if box.open(old) == box.open(new):
+                values = values | {"secrets": old}
+    return differences(asdict(before), values, secret={"secrets"})

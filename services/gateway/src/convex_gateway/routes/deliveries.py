@@ -59,6 +59,8 @@ async def replay_delivery(call: Authorized, delivery_id: uuid.UUID) -> object:
             raise Conflict("the delivery's channel was deleted")
         await rows.replay(connection, call.workspace_id, delivery_id, traceparent)
         replayed = _found(await rows.find(connection, call.workspace_id, delivery_id))
+        told = {"channel_id": delivery.channel_id, "status": delivery.status}
+        await call.audit(connection, "delivery.replayed", f"delivery:{delivery_id}", **told)
     hint = DeliveryIds((str(delivery_id),))
     call.after_commit(partial(call.gateway.sender.send, DELIVERIES_DUE, hint, traceparent))
     return replayed

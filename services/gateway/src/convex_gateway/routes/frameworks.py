@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from dataclasses import asdict
 
 from sqlalchemy.exc import IntegrityError
 
+from convex_common.domain.audit import differences
 from convex_common.errors import Conflict, NotFound
 from convex_common.postgres import frameworks as rows
 from convex_common.postgres.withdrawals import withdraw_framework
@@ -26,9 +28,10 @@ async def create_framework(call: Authorized, draft: FrameworkDraft) -> object:
     try:
         async with call.configuring() as connection:
             await call.within(Quota.FRAMEWORKS, connection)
-            return await rows.frameworks.create(
-                connection, call.workspace_id, call.gateway.ids.new(), draft.model_dump()
-            )
+            values = draft.model_dump()
+            made = await rows.frameworks.create(connection, call.workspace_id, call.gateway.ids.new(), values)
+            await call.audit(connection, "framework.created", f"framework:{made.id}", **values)
+            return made
     except IntegrityError:
         raise _taken(draft.name) from None
 
@@ -54,7 +57,12 @@ async def change_framework(call: Authorized, framework_id: uuid.UUID, patch: Fra
     """Change a framework."""
     try:
         async with call.configuring() as connection:
-            return _found(await rows.frameworks.change(connection, call.workspace_id, framework_id, changes(patch)))
+            before = _found(await rows.frameworks.find(connection, call.workspace_id, framework_id))
+            changed = changes(patch)
+            after = _found(await rows.frameworks.change(connection, call.workspace_id, framework_id, changed))
+            told = differences(asdict(before), changed)
+            await call.audit(connection, "framework.changed", f"framework:{framework_id}", changes=told)
+            return after
     except IntegrityError:
         raise _taken(patch.name) from None
 
@@ -64,20 +72,17 @@ async def delete_framework(call: Authorized, framework_id: uuid.UUID) -> None:
     """Delete a framework, and its rules with it; its open alerts are resolved."""
     now = dt.datetime.now(dt.UTC)
     async with call.configuring() as connection:
-        if not await rows.frameworks.delete(connection, call.workspace_id, framework_id, now):
-            raise _absent()
+        framework = _found(await rows.frameworks.find(connection, call.workspace_id, framework_id))
+        await rows.frameworks.delete(connection, call.workspace_id, framework_id, now)
         await rows.delete_rules_of(connection, call.workspace_id, framework_id, now)
         await withdraw_framework(connection, call.workspace_id, framework_id)
+        await call.audit(connection, "framework.deleted", f"framework:{framework_id}", name=framework.name)
 
 
 def _found(framework: rows.Framework | None) -> rows.Framework:
     if framework is None:
-        raise _absent()
+        raise NotFound("there is no such framework in this workspace")
     return framework
-
-
-def _absent() -> NotFound:
-    return NotFound("there is no such framework in this workspace")
 
 
 def _taken(name: str) -> Conflict:

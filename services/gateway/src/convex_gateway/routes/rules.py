@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from convex_common.domain.alert import Reason
+from convex_common.domain.audit import differences
 from convex_common.domain.rule import AlertType
 from convex_common.errors import Invalid, NotFound
 from convex_common.postgres import rules as rows
@@ -41,7 +42,10 @@ async def create_rule(call: Authorized, draft: RuleDraft) -> object:
             raise Invalid("framework_id", "there is no such framework in this workspace")
         await _check_channels(connection, call.workspace_id, draft.channel_ids)
         await call.within(Quota.RULES, connection)
-        return await rows.rules.create(connection, call.workspace_id, call.gateway.ids.new(), settled(draft))
+        values = settled(draft)
+        made = await rows.rules.create(connection, call.workspace_id, call.gateway.ids.new(), values)
+        await call.audit(connection, "rule.created", f"rule:{made.id}", **values)
+        return made
 
 
 @resource.operation("GET", "/rules", role=Role.VIEWER, answer=RulePage)
@@ -97,16 +101,20 @@ async def change_rule(call: Authorized, rule_id: uuid.UUID, patch: RulePatch) ->
             await _check_channels(connection, call.workspace_id, merged.channel_ids)
         if (reason := _ends_alerts(rule, merged)) is not None:
             await withdraw_rule(connection, call.workspace_id, rule_id, reason)
-        return _found(await rows.rules.change(connection, call.workspace_id, rule_id, settled(merged)))
+        values = settled(merged)
+        after = _found(await rows.rules.change(connection, call.workspace_id, rule_id, values))
+        await call.audit(connection, "rule.changed", f"rule:{rule_id}", changes=differences(asdict(rule), values))
+        return after
 
 
 @resource.operation("DELETE", "/rules/{rule_id}", role=Role.EDITOR, status=204)
 async def delete_rule(call: Authorized, rule_id: uuid.UUID) -> None:
     """Delete a rule; its open alerts are resolved."""
     async with call.configuring() as connection:
-        if not await rows.rules.delete(connection, call.workspace_id, rule_id, dt.datetime.now(dt.UTC)):
-            raise _absent()
+        rule = _found(await rows.rules.find(connection, call.workspace_id, rule_id))
+        await rows.rules.delete(connection, call.workspace_id, rule_id, dt.datetime.now(dt.UTC))
         await withdraw_rule(connection, call.workspace_id, rule_id, Reason.RULE_DELETED)
+        await call.audit(connection, "rule.deleted", f"rule:{rule_id}", name=rule.name)
 
 
 def _merged(rule: rows.Rule, changed: dict[str, object]) -> RuleDraft:
@@ -147,9 +155,5 @@ async def _check_channels(
 
 def _found(rule: rows.Rule | None) -> rows.Rule:
     if rule is None:
-        raise _absent()
+        raise NotFound("there is no such rule in this workspace")
     return rule
-
-
-def _absent() -> NotFound:
-    return NotFound("there is no such rule in this workspace")
