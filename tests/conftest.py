@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from hypothesis import settings
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 pytest_plugins = [
@@ -11,3 +13,6 @@ pytest_plugins = [
     "tests.support.receiver",
     "tests.support.valkey",
 ]
+
+settings.register_profile("convex", deadline=None)  # a busy machine is no failure
+settings.load_profile("convex")
