@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 app = typer.Typer(name="admin", help="Run an installation, by its database.", no_args_is_help=True)
@@ -10,3 +13,62 @@ app = typer.Typer(name="admin", help="Run an installation, by its database.", no
 @app.callback()
 def admin() -> None:
     """Needs DATABASE_OWNER_URL, as the migrations do."""
+
+
+audit = typer.Typer(name="audit", help="The audit log: who did what, in one chain per workspace.", no_args_is_help=True)
+app.add_typer(audit)
+
+WorkspaceOption = Annotated[str | None, typer.Option("--workspace", help="Its short name; all when left out.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+@audit.command("verify")
+def verify_audit(
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+    anchor: Annotated[
+        list[Path] | None, typer.Option(help="What `audit head --json` printed earlier, or a back-up's manifest.")
+    ] = None,
+) -> None:
+    """Check every chain; exit 1 and the first broken place where one does not hold."""
+    from convex_admin.audit import verify
+
+    verify(workspace, as_json, anchor or ())
+
+
+@audit.command("head")
+def audit_head(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Print where each chain stands: an anchor, to be kept where nobody of the database's can change it."""
+    from convex_admin.audit import head
+
+    head(workspace, as_json)
+
+
+@audit.command("export")
+def export_audit(workspace: WorkspaceOption = None) -> None:
+    """Write every record as a line of JSON, the oldest first."""
+    from convex_admin.audit import export
+
+    export(workspace)
+
+
+secrets = typer.Typer(name="secrets", help="What is encrypted in the database, and by which key.", no_args_is_help=True)
+app.add_typer(secrets)
+
+
+@secrets.command("status")
+def secrets_status(as_json: JsonOption = False) -> None:
+    """Show what each key of ENCRYPTION_KEYS has sealed; exit 1 where something is sealed by none of them."""
+    from convex_admin.secrets import status
+
+    status(as_json)
+
+
+@secrets.command("rotate")
+def rotate_secrets(
+    batch: Annotated[int, typer.Option(min=1, max=5000, help="Rows of a transaction.")] = 200,
+) -> None:
+    """Seal everything anew with the first key of ENCRYPTION_KEYS, while everything runs; again where it was stopped."""
+    from convex_admin.secrets import rotate
+
+    rotate(batch)

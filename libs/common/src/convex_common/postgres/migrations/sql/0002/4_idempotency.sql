@@ -10,7 +10,7 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 COMMENT ON COLUMN idempotency_keys.scope IS 'SHA-256 of who sent what method to which path under which key.';
 COMMENT ON COLUMN idempotency_keys.request IS 'SHA-256 of the query, If-Match and body that the key was first sent with.';
-COMMENT ON COLUMN idempotency_keys.answer IS 'Status, headers and body, sealed: an answer may tell a secret once.';
+COMMENT ON COLUMN idempotency_keys.answer IS 'Sealed: status, headers and body; an answer may tell a secret once.';
 
 -- claim_idempotency_key: the answer that there is, or the right to make it until the end of this transaction.
 -- Two statements on purpose: whoever gets the lock after another transaction's end must see what that one has stored.
