@@ -56,7 +56,6 @@ RESOURCES = (
     measures,
     audit,
 )
-RESOURCES = (frameworks, rules, channels, alerts, deliveries, notifications, me, broadcast, queues, measures, audit)
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
