@@ -181,7 +181,7 @@ class Generator:
             result.answer_ms.append((time.perf_counter() - due) * 1000)
         else:
             result.errors += 1
-            if result.errors <= MOST_ERRORS_SHOWN:
+            if result.errors <= MOST_ERRORS_SHOWN and not self.job.quiet:
                 sys.stderr.write(f"{status} {body[:300]!r}\n")
         if self._closed_loop:
             self._next(connection)

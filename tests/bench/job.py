@@ -46,6 +46,8 @@ class Job:
     """How long to wait at most for the next one of these."""
     kill: tuple[int, ...] = ()
     """Processes to kill -9 in the moment of the last answer."""
+    quiet: bool = False
+    """Refusals are expected: none of them is shown."""
     run: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
 

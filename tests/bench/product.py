@@ -22,11 +22,11 @@ from tests.bench.job import Job
 
 
 class Product:
-    """One installation without demo traffic, warmed up, with a rule that posts go to."""
+    """One installation without demo traffic, warmed up, with a rule that posts go to; in a workspace of its own."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, workspace: str = "demo") -> None:
         self.stack = stack
-        self.token = stack.token()
+        self.token = stack.token(workspace=workspace)
         self._client = Client(stack.url, self.token)
         self.framework_id = self._client.create("frameworks", {"name": f"bench {uuid.uuid4().hex[:8]}"})["id"]
         self.rule_id = self._rule(None)
@@ -60,9 +60,9 @@ class Product:
 
 
 @contextmanager
-def product() -> Iterator[Product]:
-    """A product that is ready and warm."""
-    with Stack() as stack:
+def product(env: Mapping[str, str] | None = None) -> Iterator[Product]:
+    """A product that is ready and warm; `env` is added to its environment."""
+    with Stack(env=env) as stack:
         found = Product(stack)
         found.warm_up()
         yield found
