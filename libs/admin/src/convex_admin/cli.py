@@ -72,3 +72,24 @@ def rotate_secrets(
     from convex_admin.secrets import rotate
 
     rotate(batch)
+
+
+@app.command("backup")
+def make_backup(
+    out: Annotated[Path, typer.Option(help="A new folder; it gets the dump and a manifest.")],
+) -> None:
+    """Back up all rows as of one moment, while everything runs. The encryption keys are not in it."""
+    from convex_admin.backup import backup
+
+    backup(out)
+
+
+@app.command("restore")
+def restore_backup(
+    source: Annotated[Path, typer.Option("--from", help="The folder that `backup --out` wrote.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Drop what the database has.")] = False,
+) -> None:
+    """Restore a back-up into an empty database; the services are stopped meanwhile."""
+    from convex_admin.restore import restore
+
+    restore(source, replace)

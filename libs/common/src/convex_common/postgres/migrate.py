@@ -25,8 +25,11 @@ from convex_common.postgres.partitions import LOCK, make_ahead
 from convex_common.postgres.urls import plain, sqlalchemy_url
 
 
-def upgrade(owner_url: str, service_user: str | None = None) -> None:
-    """Bring the schema to the newest revision, make partitions ahead, let `service_user` in. Safe to run twice."""
+def upgrade(owner_url: str, service_user: str | None = None, revision: str = "head") -> None:
+    """Bring the schema to the newest revision, make partitions ahead, let `service_user` in. Safe to run twice.
+
+    An earlier `revision` is for a back-up of that time, which is loaded before the schema goes on.
+    """
     engine = create_engine(sqlalchemy_url(owner_url))
     try:
         with engine.connect() as lock:
@@ -34,7 +37,7 @@ def upgrade(owner_url: str, service_user: str | None = None) -> None:
             with engine.begin() as connection:
                 config = _config()
                 config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                command.upgrade(config, revision)
             with psycopg.connect(plain(owner_url), autocommit=True) as owner:
                 make_ahead(owner, dt.datetime.now(dt.UTC))
                 if service_user:
@@ -53,6 +56,11 @@ def at_head(owner_url: str) -> bool:
     finally:
         engine.dispose()
     return current == ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def knows(revision: str) -> bool:
+    """Whether it is one of this code's revisions, not of a newer one's."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def _admit(owner: psycopg.Connection[tuple[object, ...]], service_user: str) -> None:

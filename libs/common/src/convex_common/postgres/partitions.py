@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import LiteralString, cast
 
@@ -74,6 +75,20 @@ def make_ahead(connection: psycopg.Connection[tuple[object, ...]], now: dt.datet
                 _create(connection, partition)
                 made.append(partition.name)
     return made
+
+
+def named(connection: psycopg.Connection[tuple[object, ...]]) -> list[str]:
+    """The names of all partitions but the default ones."""
+    return sorted(name for table in TABLES for name in _children(connection, table) if not name.endswith("_default"))
+
+
+def make_named(connection: psycopg.Connection[tuple[object, ...]], names: Iterable[str]) -> None:
+    """Create those of the named partitions that are missing, so that rows of that time have their place again."""
+    for name in names:
+        table = next(table for table in TABLES if name.startswith(f"{table.name}_"))
+        start = dt.datetime.strptime(name.removeprefix(f"{table.name}_"), "%Y%m%d").replace(tzinfo=dt.UTC)
+        if name not in _children(connection, table):
+            _create(connection, Partition(table, start, start + dt.timedelta(days=table.days)))
 
 
 def _children(connection: psycopg.Connection[tuple[object, ...]], table: PartitionedTable) -> set[str]:
