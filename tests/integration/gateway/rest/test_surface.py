@@ -122,7 +122,7 @@ def test_bounds_are_described_and_what_cannot_be_had_yet_is_not(api: Api) -> Non
         assert schemas[draft]["properties"]["alert_type"]["enum"] == ["milestone", "performance", "threshold"]
         assert schemas[draft]["properties"]["for_seconds"]["maximum"] == 86_400
     for draft in ("ChannelDraft", "ChannelPatch"):
-        assert schemas[draft]["properties"]["kind"]["enum"] == ["in_app", "webhook"]
+        assert schemas[draft]["properties"]["kind"]["enum"] == ["email", "in_app", "slack", "webhook"]
 
 
 def test_the_lower_of_the_tokens_and_the_members_role_counts(api: Api, store: Store) -> None:
