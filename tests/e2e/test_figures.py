@@ -49,7 +49,7 @@ def figures(url: str, workspace: Workspace, name: str) -> Any:
 
 def subscribed(sockets: ExitStack, url: str, workspace: Workspace) -> ClientConnection:
     headers = {"Authorization": f"Bearer {workspace.token}"}
-    socket = sockets.enter_context(connect(live_url(url), additional_headers=headers))
+    socket = sockets.enter_context(connect(live_url(url), additional_headers=headers, max_queue=None))
     socket.send(json.dumps({"type": "subscribe"}))
     while json.loads(socket.recv(timeout=10.0))["type"] != "subscribed":
         pass

@@ -51,6 +51,7 @@ EXPECTED: Final[Mapping[str, set[str]]] = {
         "queue_job_count",
         "scheduled_job_last_success_timestamp_seconds",
         "scheduled_job_runs_total",
+        "system_health_score",
     },
 }
 TRIGGERS: Final = 12

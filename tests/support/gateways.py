@@ -54,7 +54,7 @@ def gateway_beside(stack: Stack, folder: Path, **env: str) -> Iterator[GatewayPr
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        eventually(lambda: _is_ready(url), within=30.0, what=f"a second gateway ({log.name})")
+        eventually(lambda: _is_ready(url), within=90.0, what=f"a second gateway ({log.name})")
         yield GatewayProcess(process, url, f"http://127.0.0.1:{metrics_port}/metrics", log)
     finally:
         process.kill()
