@@ -15,6 +15,7 @@ from convex_common.redis.cache.cache import Loaded
 from convex_common.redis.cache.classes import ALERTS, RULES, STATISTICS
 from convex_common.redis.cache.positions import FRESH_SECONDS, NotedPublisher
 from tests.support.caching import Gateway, Truth
+from tests.support.eventually import eventually_async
 from tests.support.valkey import Valkey
 
 
@@ -393,7 +394,9 @@ class TestRedisFails:
                 with own_valkey.client() as client:
                     for key, value in saved.items():
                         client.restore(key, 0, value)
-                # No time goes by: the lost connection alone makes it ask anew.
+                link = one.cache._link
+                await eventually_async(lambda: link.era > 2 and link._lines, what="a new connection")
+                # No time has gone by and nothing was read: the lost connection alone makes it ask anew.
                 for _ in range(5):
                     assert await one.read("a") == "1"
                 await _serves_again(one, "a", "1")
