@@ -54,10 +54,6 @@ class SecretBox:
         """The same secrets under the newest key. UnreadableSecret."""
         return self._sealed(self._opened(sealed))
 
-    def is_newest(self, sealed: bytes) -> bool:
-        """Whether the newest key sealed it."""
-        return key_id_of(sealed) == self.key_ids[0]
-
     def _sealed(self, content: bytes) -> bytes:
         newest = self.key_ids[0]
         return prefix_of(newest) + self._by_id[newest].encrypt(content)
