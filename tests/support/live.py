@@ -95,9 +95,21 @@ async def live_gateway(
     database = AsyncDatabase(database_url, "live-tests", size=4, limits=Limits(connect=2, statement=3, checkout=2))
     metrics = Metrics(CollectorRegistry())
     measures = Measures()
-    hub = Hub(database, redis_url, prefix, metrics, measures, timing=timing, history=history(database))
     tokens = TokenReader(SECRET, algorithms=("HS256",), issuer="convex", audience="convex")
     sessions = Sessions(database, metrics, Ids(), Site())
+    authenticator = Authenticator(
+        tokens, Memberships(in_database(database), metrics), api_keys.in_database(database, metrics), sessions
+    )
+    hub = Hub(
+        database,
+        redis_url,
+        prefix,
+        metrics,
+        measures,
+        forget=authenticator.forget,
+        timing=timing,
+        history=history(database),
+    )
     gateway = SimpleNamespace(
         settings=GatewaySettings(
             database_url=database_url,
@@ -106,9 +118,7 @@ async def live_gateway(
             encryption_keys=Fernet.generate_key().decode(),  # type: ignore[arg-type]
             **settings,
         ),
-        authenticator=Authenticator(
-            tokens, Memberships(in_database(database), metrics), api_keys.in_database(database, metrics), sessions
-        ),
+        authenticator=authenticator,
         sessions=sessions,
         hub=hub,
         metrics=metrics,

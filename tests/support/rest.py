@@ -133,7 +133,7 @@ class Api:
     ) -> httpx.Response:
         token = token or token_of(self.workspace_id, role, role)
         headers = {"Authorization": f"Bearer {token}"} | more.pop("headers", {})
-        address = path if path.startswith(("/api", "/healthz", "/readyz", "/openapi")) else f"/api/v1{path}"
+        address = path if path.startswith(("/api/", "/healthz", "/readyz", "/openapi")) else f"/api/v1{path}"
         return await self._client.request(method, address, headers=headers, **more)
 
     def at_once(self, requests: Sequence[Coroutine[Any, Any, httpx.Response]]) -> list[httpx.Response]:
@@ -270,12 +270,13 @@ def gateway_of(
     tokens = TokenReader(SECRET, algorithms=["HS256"], issuer="convex", audience="convex")
     absent = cast("Any", SimpleNamespace())
     sessions = Sessions(database, metrics, ids, Site())
+    authenticator = Authenticator(
+        tokens, Memberships(in_database(database), metrics), api_keys.in_database(database, metrics), sessions
+    )
     return Gateway(
         settings=cast("Any", SimpleNamespace(smtp_host="mail.example.com")),
         database=database,
-        authenticator=Authenticator(
-            tokens, Memberships(in_database(database), metrics), api_keys.in_database(database, metrics), sessions
-        ),
+        authenticator=authenticator,
         actions=AlertActions(threads, ids, NotedPublisher(publisher, positions), Sent(redis)),
         metrics=metrics,
         measures=measures,
@@ -284,7 +285,7 @@ def gateway_of(
         ids=ids,
         sender=cast("Any", redis),
         writer=absent,
-        hub=absent,
+        hub=cast("Any", SimpleNamespace(revoked=authenticator.forget)),
         publisher=publisher,
         limits=RateLimits(Policies(), None, metrics),
         quotas=Quotas(),

@@ -5,6 +5,7 @@ On the channel of a workspace, a header line and then the frame, which a gateway
     e<offset> <framework id> <epoch>                        a change of an alert, for its framework and the workspace
     n<JSON list of user ids, or null for every member>      an in-app notification
     m{"framework_id": …, "client_id": …}                    a broadcast; both null for the whole workspace
+    r<JSON user id>                                         what this member or key may has changed; no frame
 """
 
 from __future__ import annotations
@@ -56,7 +57,15 @@ class LiveBroadcast:
     frame: bytes
 
 
-LiveMessage: TypeAlias = LiveEvent | LiveNotification | LiveBroadcast
+@dataclass(frozen=True, slots=True)
+class LiveRevocation:
+    """What a member or a key may has changed: whoever remembers it looks again. For gateways; no socket gets it."""
+
+    workspace_id: UUID
+    user_id: str
+
+
+LiveMessage: TypeAlias = LiveEvent | LiveNotification | LiveBroadcast | LiveRevocation
 
 
 class _Audience(msgspec.Struct, forbid_unknown_fields=True):
@@ -66,6 +75,7 @@ class _Audience(msgspec.Struct, forbid_unknown_fields=True):
 
 _users = msgspec.json.Decoder(tuple[str, ...] | None)
 _audience = msgspec.json.Decoder(_Audience)
+_user = msgspec.json.Decoder(str)
 
 
 def channel(queue_prefix: str, workspace_id: UUID) -> str:
@@ -82,6 +92,8 @@ def encode(message: LiveMessage) -> bytes:
             head = b"n" + msgspec.json.encode(message.user_ids)
         case LiveBroadcast():
             head = b"m" + msgspec.json.encode(_Audience(message.framework_id, message.client_id))
+        case LiveRevocation():
+            return b"r%b\n" % msgspec.json.encode(message.user_id)
     return head + b"\n" + message.frame
 
 
@@ -102,6 +114,8 @@ def decode(workspace_id: UUID, payload: bytes) -> LiveMessage:
         if kind == b"m":
             audience = _audience.decode(rest)
             return LiveBroadcast(workspace_id, audience.framework_id, audience.client_id, frame)
+        if kind == b"r":
+            return LiveRevocation(workspace_id, _user.decode(rest))
     except ValueError as error:
         raise Invalid("payload", f"malformed live message: {error}") from None
     raise Invalid("payload", f"unknown kind of live message {kind!r}")

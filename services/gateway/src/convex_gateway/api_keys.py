@@ -58,7 +58,7 @@ class ApiKeys:
         self._known: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
         self._absent: OrderedDict[bytes, float] = OrderedDict()
         self._asked: dict[bytes, asyncio.Future[Principal | None]] = {}
-        self._waiting: list[bytes] = []
+        self._waiting: list[tuple[bytes, asyncio.Future[Principal | None]]] = []
         self._asking: asyncio.Task[None] | None = None
         self._telling: set[asyncio.Task[None]] = set()
         self._forgotten = 0
@@ -80,7 +80,7 @@ class ApiKeys:
         asked = self._asked.get(digest)
         if asked is None:
             asked = self._asked[digest] = asyncio.get_running_loop().create_future()
-            self._waiting.append(digest)
+            self._waiting.append((digest, asked))
             if self._asking is None:
                 self._asking = asyncio.create_task(self._ask())
         return await asyncio.shield(asked)
@@ -88,6 +88,7 @@ class ApiKeys:
     def forget(self, key_id: uuid.UUID) -> None:
         """Look this key up again at its next use, also where a look-up is under way now."""
         self._forgotten += 1
+        self._asked.clear()
         for digest in [digest for digest, (principal, _) in self._known.items() if principal.key_id == key_id]:
             del self._known[digest]
 
@@ -95,31 +96,36 @@ class ApiKeys:
         """Until nobody waits."""
         try:
             while self._waiting:
-                digests, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-                await self._answer(digests)
+                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+                await self._answer(batch)
         finally:
             self._asking = None
 
-    async def _answer(self, digests: Sequence[bytes]) -> None:
+    async def _answer(self, batch: Sequence[tuple[bytes, asyncio.Future[Principal | None]]]) -> None:
         forgotten = self._forgotten
         try:
-            found = {key.digest: key for key in await self._find(digests)}
+            found = {key.digest: key for key in await self._find({digest for digest, _ in batch})}
         except Exception as error:
-            for digest in digests:
-                asked = self._asked.pop(digest)
+            for digest, asked in batch:
+                self._answered(digest, asked)
                 asked.set_exception(error)
                 asked.exception()  # looked at, also where everybody who asked has gone
             return
-        for digest in digests:
+        for digest, asked in batch:
             key = found.get(digest)
             principal = None if key is None else _principal(key)
             if forgotten == self._forgotten:
                 self._remember(digest, principal)
-            self._asked.pop(digest).set_result(principal)
+            self._answered(digest, asked)
+            asked.set_result(principal)
         if untold := [key.id for key in found.values() if key.untold]:
             task = asyncio.create_task(self._tell(untold))
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
+
+    def _answered(self, digest: bytes, asked: asyncio.Future[Principal | None]) -> None:
+        if self._asked.get(digest) is asked:
+            del self._asked[digest]
 
     def _remember(self, digest: bytes, principal: Principal | None) -> None:
         now = self._clock()
@@ -146,7 +152,7 @@ class ApiKeys:
 def _principal(key: UsableKey) -> Principal:
     return Principal(
         workspace_id=key.workspace_id,
-        user_id=f"{api_key.PRINCIPAL}{key.id}",
+        user_id=api_key.principal_of(key.id),
         role=key.role,
         expires_at=math.inf if key.expires_at is None else key.expires_at.timestamp(),
         operator=False,
@@ -160,7 +166,7 @@ def in_database(database: AsyncDatabase, metrics: Metrics) -> ApiKeys:
 
     async def find(digests: Collection[bytes]) -> Sequence[UsableKey]:
         async with database.transaction() as connection:
-            return await rows.find(connection, digests)
+            return await rows.usable(connection, digests)
 
     async def use(key_ids: Collection[uuid.UUID]) -> None:
         async with database.transaction() as connection:

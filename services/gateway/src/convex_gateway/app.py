@@ -27,6 +27,7 @@ from convex_gateway.context import Gateway
 from convex_gateway.routes import (
     alerts,
     analytics,
+    api_keys,
     audit,
     broadcast,
     channels,
@@ -35,6 +36,7 @@ from convex_gateway.routes import (
     health,
     me,
     measures,
+    members,
     notifications,
     queues,
     rules,
@@ -55,6 +57,8 @@ RESOURCES = (
     queues,
     measures,
     audit,
+    members,
+    api_keys,
 )
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

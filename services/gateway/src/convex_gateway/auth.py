@@ -111,6 +111,13 @@ class Authenticator:
             operator=claims.operator,
         )
 
+    def forget(self, workspace_id: uuid.UUID, user_id: str) -> None:
+        """Look this member or key up again when they come next."""
+        if user_id.startswith(api_key.PRINCIPAL):
+            self.keys.forget(uuid.UUID(user_id.removeprefix(api_key.PRINCIPAL)))
+        else:
+            self.memberships.forget(workspace_id, user_id)
+
     async def _from_key(self, text: str) -> Principal:
         principal = await self.keys.find(text)
         if principal is None:

@@ -126,10 +126,11 @@ def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublishe
     sessions = Sessions(database, metrics, ids, Site(settings.public_url), lifetime=lifetime)
     members = Memberships(members_in(database), metrics, measures)
     positions = Positions(in_database(database))
+    authenticator = Authenticator(tokens, members, api_keys.in_database(database, metrics), sessions)
     return Gateway(
         settings=settings,
         database=database,
-        authenticator=Authenticator(tokens, members, api_keys.in_database(database, metrics), sessions),
+        authenticator=authenticator,
         actions=AlertActions(threads, ids, NotedPublisher(publisher, positions), sender),
         metrics=metrics,
         measures=measures,
@@ -138,7 +139,9 @@ def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublishe
         ids=ids,
         sender=hints,
         writer=InboxWriter(settings.database_url, ids, hints),
-        hub=Hub(database, settings.cache_redis_url, settings.queue_prefix, metrics, measures),
+        hub=Hub(
+            database, settings.cache_redis_url, settings.queue_prefix, metrics, measures, forget=authenticator.forget
+        ),
         publisher=publisher,
         secrets=SecretBox(settings.encryption_key_list),
         sessions=sessions,

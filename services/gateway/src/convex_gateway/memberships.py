@@ -43,6 +43,7 @@ class Memberships:
         self._remembered = remembered
         self._known: OrderedDict[Key, tuple[Role | None, float]] = OrderedDict()
         self._asked: dict[Key, asyncio.Task[Role | None]] = {}
+        self._forgotten = 0
 
     async def role_of(self, workspace_id: uuid.UUID, user_id: str) -> Role | None:
         """None for somebody who is no member. StoreUnavailable where it has to be looked up and cannot."""
@@ -62,13 +63,23 @@ class Memberships:
             task.add_done_callback(lambda done: self._answered(key, done))
         return await asyncio.shield(task)
 
+    def forget(self, workspace_id: uuid.UUID, user_id: str) -> None:
+        """Look this one up again when they come next, also where a look-up is under way now."""
+        self._forgotten += 1
+        self._known.pop((workspace_id, user_id), None)
+        self._asked.pop((workspace_id, user_id), None)
+
     def _answered(self, key: Key, task: asyncio.Task[Role | None]) -> None:
-        del self._asked[key]
+        if self._asked.get(key) is task:
+            del self._asked[key]
         if not task.cancelled():
             task.exception()  # looked at, also where everybody who asked has gone
 
     async def _find(self, key: Key) -> Role | None:
+        forgotten = self._forgotten
         role = await self._look_up(*key)
+        if forgotten != self._forgotten:
+            return role  # somebody's has changed meanwhile, perhaps this one's
         self._known[key] = (role, self._clock() + (ABSENT_SECONDS if role is None else FRESH_SECONDS))
         self._known.move_to_end(key)
         if len(self._known) > self._remembered:

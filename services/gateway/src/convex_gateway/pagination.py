@@ -17,6 +17,8 @@ from convex_common.errors import Invalid
 
 MOST = 200
 USUAL = 50
+LONGEST_CURSOR = 1400
+"""Of a user id of 255 characters beyond the Latin ones."""
 
 T = TypeVar("T")
 
@@ -45,6 +47,19 @@ class Asked:
         return uuid.UUID(bytes=_decoded(self.cursor, 16))
 
     @property
+    def after_text(self) -> str | None:
+        """The text that the page starts after, in a list ordered by texts."""
+        if self.cursor is None:
+            return None
+        try:
+            text = _decoded(self.cursor).decode()
+        except UnicodeDecodeError:
+            raise _foreign() from None
+        if "\0" in text:
+            raise _foreign()
+        return text
+
+    @property
     def after_moment(self) -> tuple[dt.datetime, uuid.UUID] | None:
         """The time and id that the page starts after, in a list ordered by both."""
         if self.cursor is None:
@@ -64,7 +79,9 @@ class Asked:
 
 def _asked(
     limit: Annotated[int, Query(ge=1, le=MOST, description="Items of a page at most")] = USUAL,
-    cursor: Annotated[str | None, Query(max_length=64, description="`next_cursor` of the page before")] = None,
+    cursor: Annotated[
+        str | None, Query(max_length=LONGEST_CURSOR, description="`next_cursor` of the page before")
+    ] = None,
 ) -> Asked:
     return Asked(limit, cursor)
 
@@ -82,6 +99,11 @@ def cut(rows: Sequence[T], limit: int) -> tuple[Sequence[T], T | None]:
 def cursor_of(last: uuid.UUID | None) -> str | None:
     """The cursor of a list ordered by ids."""
     return None if last is None else _encoded(last.bytes)
+
+
+def text_cursor_of(last: str | None) -> str | None:
+    """The cursor of a list ordered by texts."""
+    return None if last is None else _encoded(last.encode())
 
 
 def moment_cursor_of(last: tuple[dt.datetime, uuid.UUID] | None) -> str | None:
@@ -102,12 +124,12 @@ def _encoded(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def _decoded(cursor: str, length: int) -> bytes:
+def _decoded(cursor: str, length: int | None = None) -> bytes:
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise _foreign() from None
-    if len(raw) != length:
+    if length is not None and len(raw) != length:
         raise _foreign()
     return raw
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from convex_common.feed import LiveBroadcast
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.bootstrap import ensure_member
 from convex_common.postgres.database import Database, Limits
@@ -60,6 +61,16 @@ NEEDED = {
         for name in ("health", "alerts", "cache", "queue", "websocket", "prometheus")
     },
     ("GET", "/audit"): "admin",
+    ("GET", "/members"): "admin",
+    ("POST", "/members"): "admin",
+    ("GET", f"/members/{ID}"): "admin",
+    ("PATCH", f"/members/{ID}"): "admin",
+    ("DELETE", f"/members/{ID}"): "admin",
+    ("GET", "/api-keys"): "admin",
+    ("POST", "/api-keys"): "admin",
+    ("GET", f"/api-keys/{ID}"): "admin",
+    ("PATCH", f"/api-keys/{ID}"): "admin",
+    ("DELETE", f"/api-keys/{ID}"): "admin",
 }
 
 
@@ -252,6 +263,7 @@ def test_broadcasts_reach_one_audience(api: Api, elsewhere: uuid.UUID) -> None:
     ):
         assert api.post("/broadcast", body).status_code == 202
     everybody, some, one = api.redis.published
+    assert isinstance(everybody, LiveBroadcast)
     assert everybody.frame == b'{"type":"message","data":"hi"}'
     assert [(str(m.framework_id), m.client_id) for m in (some, one)] == [(framework_id, None), ("None", "c")]  # type: ignore[union-attr]
     for bad, field in (

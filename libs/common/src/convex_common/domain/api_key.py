@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import secrets
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -42,6 +43,11 @@ def mint(choose: Callable[[str], str] = secrets.choice) -> Minted:
 def digest_of(text: str) -> bytes:
     """The SHA-256 by which a key is found."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def principal_of(key_id: uuid.UUID) -> str:
+    """The user id of a key."""
+    return f"{PRINCIPAL}{key_id}"
 
 
 class Refusal(StrEnum):

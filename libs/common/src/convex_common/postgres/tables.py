@@ -72,6 +72,23 @@ sessions = Table(
     _time("expires_at"),
 )
 
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _key(),
+    _key("id"),
+    Column("name", Text),
+    Column("prefix", Text),
+    Column("digest", LargeBinary),
+    Column("role", Text),
+    Column("scopes", ARRAY(Text)),
+    Column("created_by", Text),
+    _time("created_at"),
+    _time("expires_at"),
+    _time("last_used_at"),
+    _time("revoked_at"),
+)
+
 frameworks = Table(
     "frameworks",
     metadata,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import Final, Protocol
+from uuid import UUID
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +17,9 @@ class Ticking(Protocol):
 
     def tick(self, now: float) -> None:
         """`now` is the event loop's time."""
+
+    def revoked(self, workspace_id: UUID, user_id: str) -> None:
+        """What this user may has changed."""
 
 
 class Beat:
@@ -32,6 +36,11 @@ class Beat:
     def remove(self, member: Ticking) -> None:
         """Tick it no more."""
         self._members.discard(member)
+
+    def revoked(self, workspace_id: UUID, user_id: str) -> None:
+        """Tell everything."""
+        for member in tuple(self._members):
+            member.revoked(workspace_id, user_id)
 
     async def run(self) -> None:
         """Until cancelled."""

@@ -11,6 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from convex_common.errors import StoreUnavailable
+from convex_common.feed import LiveRevocation
 from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.async_database import AsyncDatabase
@@ -53,6 +54,7 @@ class Hub:
         metrics: Metrics,
         measures: Measures,
         *,
+        forget: Callable[[UUID, str], None] = lambda _workspace_id, _user_id: None,
         timing: Timing | None = None,
         history: History | None = None,
     ) -> None:
@@ -64,6 +66,7 @@ class Hub:
         self._subscriber = AsyncLiveSubscriber(
             cache_redis_url, queue_prefix, on_disconnect=self.check_soon, on_reconnect=self.check_soon
         )
+        self._forget = forget
         self._feeds: dict[UUID, WorkspaceFeed] = {}
         self._stale = False
         self._asking: asyncio.Task[list[Position] | StoreUnavailable] | None = None
@@ -116,6 +119,11 @@ class Hub:
         """The socket is gone. Its feed lingers: people reload pages."""
         feed.detach(socket, asyncio.get_running_loop().time())
 
+    def revoked(self, workspace_id: UUID, user_id: str) -> None:
+        """What a member or a key may has changed: forget what is remembered of it, and look at its sockets again."""
+        self._forget(workspace_id, user_id)
+        self.beat.revoked(workspace_id, user_id)
+
     def check_soon(self) -> None:
         """Compare positions without waiting for the next turn."""
         self._due.set()
@@ -136,8 +144,9 @@ class Hub:
     async def _read(self) -> None:
         read = 0
         async for workspace_id, message in self._subscriber:
-            feed = self._feeds.get(workspace_id)
-            if feed is not None:
+            if isinstance(message, LiveRevocation):
+                self.revoked(workspace_id, message.user_id)
+            elif (feed := self._feeds.get(workspace_id)) is not None:
                 feed.receive(message)
             read += 1
             if read % _YIELD_EVERY == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import time
 import uuid
@@ -137,6 +138,12 @@ class Session:
         if now >= self._recheck_at and (self._rechecking is None or self._rechecking.done()):
             self._recheck_at = now + self._recheck_in()
             self._rechecking = asyncio.create_task(self._recheck())
+
+    def revoked(self, workspace_id: uuid.UUID, user_id: str) -> None:
+        """Look at the membership at the next tick, where this is its own; also where a look is under way."""
+        own = self._principal
+        if own is not None and (own.workspace_id, own.user_id) == (workspace_id, user_id):
+            self._recheck_at = -math.inf
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Begin to close the connection, once."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from convex_common.errors import Unauthorized
-from convex_common.postgres import members
-from convex_gateway.auth import Role
+from convex_common.postgres import api_keys, members, workspaces
+from convex_gateway.auth import Principal, Role
 from convex_gateway.operations import Authorized, Resource
-from convex_gateway.shapes.people import Me, Workspace
+from convex_gateway.shapes.people import Me, OwnKey, Workspace
 
 resource = Resource("me")
 
@@ -18,23 +21,39 @@ LATEST = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
 @resource.operation("GET", "/me", role=Role.VIEWER, answer=Me)
 async def get_me(call: Authorized) -> object:
     """Get who the token is."""
+    principal = call.principal
     async with call.transaction() as connection:
-        member = await members.find(connection, call.workspace_id, call.principal.user_id)
-    if member is None:
-        raise Unauthorized("the token's subject is no member of its workspace")
+        name, email, key = await _called(connection, principal)
+        slug, workspace_name = await workspaces.names_of(connection, call.workspace_id)
     return Me(
-        user_id=call.principal.user_id,
-        name=member.name,
-        email=member.email,
-        role=call.principal.role,
-        operator=call.principal.operator,
-        expires_at=_time(call.principal.expires_at),
+        user_id=principal.user_id,
+        name=name,
+        email=email,
+        role=principal.role,
+        operator=principal.operator,
+        expires_at=_time(principal.expires_at),
+        api_key=key,
         workspace_id=call.workspace_id,
-        workspace=Workspace(id=call.workspace_id, slug=member.workspace_slug, name=member.workspace_name),
+        workspace=Workspace(id=call.workspace_id, slug=slug, name=workspace_name),
     )
 
 
-def _time(seconds: float) -> dt.datetime:
+async def _called(connection: AsyncConnection, own: Principal) -> tuple[str, str | None, OwnKey | None]:
+    """What a person or a key is called."""
+    if own.key_id is None:
+        member = await members.find(connection, own.workspace_id, own.user_id)
+        if member is None:
+            raise Unauthorized("the token's subject is no member of its workspace")
+        return member.name, member.email, None
+    key = await api_keys.find(connection, own.workspace_id, own.key_id)
+    if key is None or key.revoked_at is not None:
+        raise Unauthorized("the API key is unknown or revoked", cure="ask an admin of the workspace for another")
+    return key.name, None, OwnKey(id=key.id, prefix=key.prefix, scopes=list(key.scopes))
+
+
+def _time(seconds: float) -> dt.datetime | None:
+    if math.isinf(seconds):
+        return None
     try:
         return dt.datetime.fromtimestamp(seconds, dt.UTC)
     except (ValueError, OverflowError, OSError):

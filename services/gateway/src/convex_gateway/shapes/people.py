@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from pydantic import AfterValidator, BaseModel, Field, JsonValue, StringConstraints
 
-from convex_gateway.auth import Role
+from convex_gateway.auth import Role, Scope
 from convex_gateway.problems import NO_NUL
 from convex_gateway.shapes.alerts import Alert
 from convex_gateway.shapes.body import Answer, Body
@@ -25,15 +25,24 @@ class Workspace(Answer):
     name: str
 
 
+class OwnKey(Answer):
+    """The key that is calling; empty `scopes` are all that its role may."""
+
+    id: uuid.UUID
+    prefix: str
+    scopes: list[Scope]
+
+
 class Me(Answer):
-    """Who the token is. The role is the lower of the token's and the member's."""
+    """Who the token is. The role is the lower of the token's and the member's, or the key's own."""
 
     user_id: str
     name: str
     email: str | None
     role: Role
     operator: bool
-    expires_at: dt.datetime
+    expires_at: dt.datetime | None = Field(description="Null for a key that does not expire")
+    api_key: OwnKey | None = Field(description="Null for a person")
     workspace_id: uuid.UUID
     workspace: Workspace
 
