@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from convex_admin import identity
+
 app = typer.Typer(name="admin", help="Run an installation, by its database.", no_args_is_help=True)
 
 
@@ -14,6 +16,8 @@ app = typer.Typer(name="admin", help="Run an installation, by its database.", no
 def admin() -> None:
     """Needs DATABASE_OWNER_URL, as the migrations do."""
 
+
+identity.register(app)
 
 audit = typer.Typer(name="audit", help="The audit log: who did what, in one chain per workspace.", no_args_is_help=True)
 app.add_typer(audit)
