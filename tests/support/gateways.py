@@ -1,4 +1,4 @@
-"""Further gateway processes beside an installation's own one."""
+"""Gateway processes: further ones beside an installation's own, or one on stores of a test's."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ class GatewayProcess:
     _log: Path
 
     @property
+    def folder(self) -> Path:
+        """Where its log is, and room for more."""
+        return self._log.parent
+
+    @property
     def log(self) -> str:
         return self._log.read_text(errors="replace")
 
@@ -45,16 +50,21 @@ class GatewayProcess:
 @contextlib.contextmanager
 def gateway_beside(stack: Stack, folder: Path, **env: str) -> Iterator[GatewayProcess]:
     """One more gateway on the installation's stores, ready to serve, with `env` added to its environment."""
+    with gateway_process(folder, **stack.environment, **env) as gateway:
+        yield gateway
+
+
+@contextlib.contextmanager
+def gateway_process(folder: Path, **env: str) -> Iterator[GatewayProcess]:
+    """A gateway of this environment, ready to serve."""
     port, metrics_port = _free_ports()
     own = {"GATEWAY_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "PROMETHEUS_PORT": str(metrics_port)}
     log = folder / f"gateway-{port}.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [program("convex-gateway")], env={**os.environ, **stack.environment, **own, **env}, stderr=output
-        )
+        process = subprocess.Popen([program("convex-gateway")], env={**os.environ, **env, **own}, stderr=output)
     url = f"http://127.0.0.1:{port}"
     try:
-        eventually(lambda: _is_ready(url), within=90.0, what=f"a second gateway ({log.name})")
+        eventually(lambda: _is_ready(url), within=90.0, what=f"a gateway ({log.name})")
         yield GatewayProcess(process, url, f"http://127.0.0.1:{metrics_port}/metrics", log)
     finally:
         process.kill()

@@ -104,6 +104,13 @@ def _answers(url: str) -> bool:
 
 @pytest.fixture
 def store(postgres_server: Server) -> Iterator[Store]:
+    with fresh_store(postgres_server) as made:
+        yield made
+
+
+@contextmanager
+def fresh_store(postgres_server: Server) -> Iterator[Store]:
+    """A migrated database of its own with one workspace, for as long as it is wanted."""
     name = f"t_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgres_server.owner_url("postgres"), autocommit=True) as owner:
         owner.execute(f'CREATE DATABASE "{name}" TEMPLATE template_convex')

@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import time
 import uuid
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
@@ -112,7 +112,14 @@ class Sent:
 class Api:
     """Calls the application as a member of the store's workspace, the editor unless told otherwise."""
 
-    def __init__(self, store: Store, gateway: Gateway, database: Database, redis: Remembered) -> None:
+    def __init__(
+        self,
+        store: Store,
+        gateway: Gateway,
+        database: Database,
+        redis: Remembered,
+        parts: Callable[[Gateway], Parts] = lambda _: Parts(),
+    ) -> None:
         self.store = store
         self.gateway = gateway
         self.database = database
@@ -120,13 +127,17 @@ class Api:
         self.ids = Ids()
         self.workspace_id = store.workspace_id
         self._runner = asyncio.Runner()
-        self.transport = httpx.ASGITransport(create_app(gateway, parts=Parts()), raise_app_exceptions=False)
-        self._client = httpx.AsyncClient(transport=self.transport, base_url="http://gateway")
+        self.transport = httpx.ASGITransport(create_app(gateway, parts=parts(gateway)), raise_app_exceptions=False)
+        self.client = httpx.AsyncClient(transport=self.transport, base_url="http://gateway")
 
     def call(
         self, method: str, path: str, *, role: str = "editor", token: str | None = None, **more: Any
     ) -> httpx.Response:
-        return self._runner.run(self.request(method, path, role=role, token=token, **more))
+        return self.run(self.request(method, path, role=role, token=token, **more))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """On the loop that everything of this gateway lives on."""
+        return self._runner.run(work)
 
     async def request(
         self, method: str, path: str, *, role: str = "editor", token: str | None = None, **more: Any
@@ -134,7 +145,7 @@ class Api:
         token = token or token_of(self.workspace_id, role, role)
         headers = {"Authorization": f"Bearer {token}"} | more.pop("headers", {})
         address = path if path.startswith(("/api/", "/healthz", "/readyz", "/openapi")) else f"/api/v1{path}"
-        return await self._client.request(method, address, headers=headers, **more)
+        return await self.client.request(method, address, headers=headers, **more)
 
     def at_once(self, requests: Sequence[Coroutine[Any, Any, httpx.Response]]) -> list[httpx.Response]:
         """The answers to requests that are all under way at the same time."""
@@ -143,10 +154,6 @@ class Api:
             return await asyncio.gather(*requests)
 
         return self._runner.run(gathered())
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """On the event loop that the gateway's pool belongs to."""
-        return self._runner.run(work)
 
     def get(self, path: str, **more: Any) -> httpx.Response:
         return self.call("GET", path, **more)
@@ -161,7 +168,7 @@ class Api:
         return self.call("DELETE", path, **more)
 
     def anonymous(self, path: str, **headers: str) -> httpx.Response:
-        return self._runner.run(self._client.get(path, headers=headers))
+        return self._runner.run(self.client.get(path, headers=headers))
 
     def made(self, path: str, body: dict[str, Any], **more: Any) -> dict[str, Any]:
         answer = self.post(path, body, **more)
@@ -223,7 +230,7 @@ class Api:
             return connection.execute(cast("Any", query), parameters).fetchall()
 
     def close(self) -> None:
-        self._runner.run(self._client.aclose())
+        self._runner.run(self.client.aclose())
         self._runner.run(self.gateway.cache.aclose())
         self._runner.run(self.gateway.database.close())
         self._runner.close()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from convex_common import feed
 from convex_common.errors import Invalid
-from convex_common.feed import EVENTS, LiveBroadcast, LiveEvent, LiveMessage, LiveNotification
+from convex_common.feed import EVENTS, LiveBroadcast, LiveEvent, LiveMessage, LiveNotification, LiveRevocation
 
 HERE = UUID("0197a000-0000-7000-8000-000000000001")
 offsets = st.integers(0, 2**63 - 1)
@@ -23,6 +23,7 @@ messages: st.SearchStrategy[LiveMessage] = st.one_of(
     st.builds(LiveEvent, st.just(HERE), offsets, st.uuids(), st.uuids(), st.binary()),
     st.builds(LiveNotification, st.just(HERE), st.none() | st.lists(st.text()).map(tuple), st.binary()),
     st.builds(LiveBroadcast, st.just(HERE), st.none() | st.uuids(), st.none() | st.text(), st.binary()),
+    st.builds(LiveRevocation, st.just(HERE), st.text()),
 )
 
 
@@ -37,6 +38,7 @@ def test_an_event_travels_as_documented() -> None:
     assert feed.encode(LiveNotification(HERE, ("ann",), b"{}")) == b'n["ann"]\n{}'
     assert feed.encode(LiveNotification(HERE, None, b"{}")) == b"nnull\n{}"
     assert feed.encode(LiveBroadcast(HERE, None, "c", b"{}")) == b'm{"framework_id":null,"client_id":"c"}\n{}'
+    assert feed.encode(LiveRevocation(HERE, "ann")) == b'r"ann"\n'
     assert feed.channel("alert", HERE) == f"alert:live:{HERE}"
 
 

@@ -117,6 +117,8 @@ class Authenticator:
             self.keys.forget(uuid.UUID(user_id.removeprefix(api_key.PRINCIPAL)))
         else:
             self.memberships.forget(workspace_id, user_id)
+        if self._sessions is not None:
+            self._sessions.forget(workspace_id, user_id)
 
     async def _from_key(self, text: str) -> Principal:
         principal = await self.keys.find(text)

@@ -143,6 +143,25 @@ def test_a_membership_is_looked_up_once_in_30_seconds() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("under_way", [False, True], ids=["remembered", "a look-up under way"])
+def test_a_member_who_is_forgotten_is_looked_up_again(under_way: bool) -> None:
+    members = Members()
+    memberships = members.memberships()
+
+    async def scenario() -> None:
+        asked = asyncio.create_task(memberships.role_of(WORKSPACE, "ada"))
+        await asyncio.sleep(0)
+        if not under_way:
+            await asked
+        memberships.forget(WORKSPACE, "ada")
+        members.role = None
+        assert await memberships.role_of(WORKSPACE, "ada") is None
+        await asked
+        assert await memberships.role_of(WORKSPACE, "ada") is None, "the older look-up left nothing behind"
+
+    asyncio.run(scenario())
+
+
 def test_without_the_store_what_is_fresh_goes_on() -> None:
     members = Members()
     memberships = members.memberships()

@@ -41,7 +41,7 @@ class Terms:
     silence: float = 60.0
     auth: float = 5.0
     lag: float = 10.0
-    recheck: float = 25.0
+    recheck: float = 22.0
     max_backlog: int = MAX_BACKLOG
 
 

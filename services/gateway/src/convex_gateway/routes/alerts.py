@@ -12,7 +12,6 @@ from typing import Annotated
 
 import msgspec
 from fastapi import Body, Header, Query
-from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from convex_common.domain import facets
@@ -28,6 +27,7 @@ from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut, moment_cursor_of
 from convex_gateway.problems import NO_NUL
 from convex_gateway.shapes.alerts import Acknowledgement, Alert, AlertPage, Resolution, TimelinePage
+from convex_gateway.shapes.body import Moment
 
 resource = Resource("alerts")
 
@@ -59,7 +59,7 @@ async def list_alerts(
     status: Annotated[list[Status] | None, Query(description="One or more")] = None,
     severity: Annotated[list[Severity] | None, Query(description="One or more")] = None,
     alert_type: AlertType | None = None,
-    since: Annotated[AwareDatetime | None, Query(description="Triggered at this time or later")] = None,
+    since: Annotated[Moment | None, Query(description="Triggered at this time or later")] = None,
     q: Annotated[
         str | None, Query(max_length=200, pattern=NO_NUL, description="Part of title, rule name or labels")
     ] = None,

@@ -53,6 +53,16 @@ async def create_api_key(call: Authorized, draft: ApiKeyDraft) -> object:
             created_by=call.principal.user_id,
             expires_at=draft.expires_at,
         )
+        await call.audit(
+            connection,
+            "api_key.created",
+            f"api_key:{made.id}",
+            name=made.name,
+            prefix=made.prefix,
+            role=made.role.value,
+            scopes=[scope.value for scope in made.scopes],
+            expires_at=made.expires_at,
+        )
     return NewApiKey(**ApiKey.model_validate(made).model_dump(), key=minted.text)
 
 
@@ -83,7 +93,11 @@ async def change_api_key(call: Authorized, key_id: uuid.UUID, patch: ApiKeyPatch
     """Rename an API key."""
     async with call.transaction() as connection:
         _check_rank(call, _found(await rows.find(connection, call.workspace_id, key_id)))
-        return _found(await rows.change(connection, call.workspace_id, key_id, changes(patch)))
+        values = changes(patch)
+        changed = _found(await rows.change(connection, call.workspace_id, key_id, values))
+        if values:
+            await call.audit(connection, "api_key.changed", f"api_key:{key_id}", fields=sorted(values))
+        return changed
 
 
 @resource.operation("DELETE", "/api-keys/{key_id}", role=Role.ADMIN, status=204)
@@ -94,9 +108,11 @@ async def revoke_api_key(call: Authorized, key_id: uuid.UUID) -> None:
     the list as revoked, and revoking it again changes nothing.
     """
     async with call.transaction() as connection:
-        _check_rank(call, _found(await rows.find(connection, call.workspace_id, key_id)))
-        await rows.revoke(connection, call.workspace_id, key_id)
+        key = _found(await rows.find(connection, call.workspace_id, key_id))
+        _check_rank(call, key)
         revocation.tell(call, principal_of(key_id))
+        if await rows.revoke(connection, call.workspace_id, key_id):
+            await call.audit(connection, "api_key.revoked", f"api_key:{key_id}", name=key.name, prefix=key.prefix)
 
 
 def _maker(principal: Principal) -> Maker:

@@ -45,6 +45,7 @@ async def add_member(call: Authorized, draft: MemberDraft) -> object:
         if added is None:
             raise _taken(draft.user_id)
         revocation.tell(call, draft.user_id)
+        await call.audit(connection, "member.added", f"member:{added.user_id}", role=added.role.value)
     return added
 
 
@@ -80,7 +81,13 @@ async def change_member(call: Authorized, user_id: MemberId, patch: MemberPatch)
         _check(may_change(call.principal.role, standing.role, role, other_owners=standing.other_owners))
         if role is not standing.role:
             revocation.tell(call, user_id)
-        return _found(await members.change(connection, call.workspace_id, user_id, {**values, "role": role.value}))
+        changed = _found(await members.change(connection, call.workspace_id, user_id, {**values, "role": role.value}))
+        if role is not standing.role:
+            told = {"from": standing.role.value, "to": role.value}
+            await call.audit(connection, "member.role_changed", f"member:{user_id}", **told)
+        elif values:
+            await call.audit(connection, "member.changed", f"member:{user_id}", fields=sorted(values))
+        return changed
 
 
 @resource.operation("DELETE", ONE, role=Role.ADMIN, status=204, errors=(409,))
@@ -102,6 +109,10 @@ async def remove_member(
         await members.remove(connection, call.workspace_id, user_id)
         revoked = await api_keys.revoke_all_of(connection, call.workspace_id, user_id) if revoke_keys else []
         revocation.tell(call, user_id, *map(principal_of, revoked))
+        keys = [str(key_id) for key_id in revoked]
+        await call.audit(
+            connection, "member.removed", f"member:{user_id}", role=standing.role.value, revoked_api_keys=keys
+        )
 
 
 def _check(refusal: Refusal | None) -> None:

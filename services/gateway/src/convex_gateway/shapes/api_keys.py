@@ -6,11 +6,11 @@ import datetime as dt
 import uuid
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from convex_gateway.auth import Role, Scope
 from convex_gateway.pagination import Page
-from convex_gateway.shapes.body import Answer, Body, Name, patch
+from convex_gateway.shapes.body import Answer, Body, Moment, Name, patch
 
 Scopes = Annotated[list[Scope], Field(max_length=len(Scope))]
 
@@ -25,7 +25,7 @@ class ApiKeyDraft(Body):
         description="What it is for: `ingest` sends, `read` looks and follows live, `respond` acts on alerts, "
         "`configure` changes frameworks, rules and channels, `admin` keys and members. Empty: all that the role may",
     )
-    expires_at: AwareDatetime | None = Field(default=None, description="When it ends; null: when it is revoked")
+    expires_at: Moment | None = Field(default=None, description="When it ends; null: when it is revoked")
 
 
 @patch

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar, cast
+import re
+from typing import Annotated, Any, Final, TypeVar, cast
 
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -25,11 +27,22 @@ UserId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Switch = StrictBool
 
+_NUMBER: Final = re.compile(r"\s*[+-]?[\d._]+(e[+-]?\d+)?\s*", re.IGNORECASE)
+
 
 def _without_fraction(value: object) -> object:
     """60.0 is a whole number in JSON, and many languages write it so."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
+
+def _no_number(value: object) -> object:
+    """Pydantic would take a number, and a number as text, for seconds since 1970; we say RFC 3339 and mean it."""
+    if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
+        raise ValueError("should be a time such as 2026-01-31T12:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_no_number)]
 
 WHOLE = BeforeValidator(_without_fraction)
 """After a StrictInt and its bounds; before them OpenAPI would lose the bounds."""

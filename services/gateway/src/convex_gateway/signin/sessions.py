@@ -81,6 +81,7 @@ class Sessions:
         self._known: OrderedDict[bytes, tuple[Session, float]] = OrderedDict()
         self._asked: dict[bytes, asyncio.Task[Session | None]] = {}
         self._turn = asyncio.Semaphore(_AT_A_TIME)
+        self._forgotten = 0
 
     def cookie_name(self, scope: Scope) -> str:
         """Of the session's cookie, for the browser that sends this."""
@@ -159,18 +160,30 @@ class Sessions:
         self._known.pop(_digest(token), None)
         return ended
 
+    def forget(self, workspace_id: uuid.UUID, user_id: str) -> None:
+        """Look the sessions of this member or key up again when they come next, also those being looked up now."""
+        self._forgotten += 1
+        self._asked.clear()
+        for digest, (session, _) in tuple(self._known.items()):
+            if (session.principal.workspace_id, session.principal.user_id) == (workspace_id, user_id):
+                del self._known[digest]
+
     def _answered(self, digest: bytes, task: asyncio.Task[Session | None]) -> None:
-        del self._asked[digest]
+        if self._asked.get(digest) is task:
+            del self._asked[digest]
         if not task.cancelled():
             task.exception()  # looked at, also where everybody who asked has gone
 
     async def _look_up(self, digest: bytes) -> Session | None:
         async with self._turn, self._database.transaction() as connection:
+            forgotten = self._forgotten
             found = await rows.find(connection, digest)
         self._known.pop(digest, None)
         if found is None:
             return None
         session = _session(found)
+        if forgotten != self._forgotten:
+            return session  # somebody's has changed meanwhile, perhaps this one's
         self._known[digest] = (session, self._clock() + FRESH_SECONDS)
         if len(self._known) > self._remembered:
             self._known.popitem(last=False)

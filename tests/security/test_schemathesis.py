@@ -1,0 +1,67 @@
+"""The API against its own description: every operation, by generated requests, good ones and bad ones.
+
+No 5xx, no status that is not described, answers of the shape that is described, bad input refused, good input taken.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from tests.support.gateways import GatewayProcess, gateway_process
+from tests.support.postgres import Store
+from tests.support.rest import SECRET, token_of
+from tests.support.valkey import Valkey
+
+pytestmark = pytest.mark.timeout(1800)
+
+CONFIG = """
+# Some rules are beyond a schema: an id that has to exist, two fields that go together, a key that was used before.
+[checks.positive_data_acceptance]
+expected-statuses = ["2xx", "400", "401", "403", "404", "409", "412", "422", "429", "503"]
+"""
+
+
+@pytest.fixture
+def gateway(store: Store, valkey: Valkey, queue_prefix: str, tmp_path: Path) -> Iterator[GatewayProcess]:
+    with gateway_process(
+        tmp_path,
+        DATABASE_URL=store.url,
+        REDIS_URL=valkey.url,
+        QUEUE_PREFIX=queue_prefix,
+        JWT_SECRET=SECRET,
+        ENCRYPTION_KEYS=Fernet.generate_key().decode(),
+        METRICS_HOST="127.0.0.1",
+    ) as process:
+        yield process
+
+
+def schemathesis(gateway: GatewayProcess, store: Store, *options: str) -> str:
+    """What it reports; it fails the test where a check does."""
+    config = gateway.folder / "schemathesis.toml"
+    config.write_text(CONFIG)
+    token = token_of(store.workspace_id, "owner", "owner", exp=2_000_000_000)
+    command = [
+        *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(config)),
+        *("run", f"{gateway.url}/openapi.json"),
+        *("--header", f"Authorization: Bearer {token}", "--checks", "all", "--continue-on-failure", "--no-color"),
+        *("--seed", "4", "--suppress-health-check", "all", "--request-timeout", "20", *options),
+    ]
+    ran = subprocess.run(command, cwd=gateway.folder, capture_output=True, text=True, check=False)
+    report = ran.stdout + ran.stderr
+    assert ran.returncode == 0, report
+    return report
+
+
+def test_every_operation_does_as_it_is_described(gateway: GatewayProcess, store: Store) -> None:
+    schemathesis(gateway, store, "--max-examples", "8", "--workers", "1", "--phases", "examples,coverage,fuzzing")
+
+
+@pytest.mark.long
+def test_every_operation_does_as_it_is_described_at_length(gateway: GatewayProcess, store: Store) -> None:
+    schemathesis(gateway, store, "--max-examples", "200", "--workers", "1")
