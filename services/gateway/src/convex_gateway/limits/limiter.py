@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 import time
 import uuid
 from collections import OrderedDict
@@ -54,7 +55,7 @@ class _Caller:
 class RateLimits:
     """Admits, or raises RateLimited. Belongs to the event loop on which it is used.
 
-    A refusal is held back for a tenth of a second, so that who sends as fast as answers come does not come faster.
+    A refusal is held back for about a tenth of a second: who sends as fast as answers come is slowed down by that.
     """
 
     def __init__(
@@ -206,7 +207,7 @@ class RateLimits:
         if self._holding < HELD:
             self._holding += 1
             try:
-                await asyncio.sleep(min(wait, self._hold))
+                await asyncio.sleep(self._hold * random.uniform(0.5, 1.5))  # noqa: S311 - they come back one by one
             finally:
                 self._holding -= 1
         unit = "events" if reached.kind is Kind.INGEST else "requests"
