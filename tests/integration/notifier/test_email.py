@@ -157,6 +157,16 @@ def test_who_is_refused_fails_it_and_a_replay_goes_to_them_alone(ledger: Ledger,
     assert host.mails[2].recipients == (ANN, BOB), "one that all have goes to all again"
 
 
+def test_what_is_known_of_recipients_goes_with_their_delivery(ledger: Ledger, host: MailHost) -> None:
+    host.script.to(ANN, "550 5.1.1 no such user")
+    delivery_id = deliver(ledger, channel(ledger))
+    with mailing(ledger, host):
+        ledger.settled(delivery_id, "failed")
+    assert [(one["address"], one["code"]) for one in ledger.rows("SELECT * FROM delivery_recipients")] == [(ANN, 550)]
+    ledger.execute("DELETE FROM deliveries WHERE id = %s", delivery_id)
+    assert ledger.rows("SELECT * FROM delivery_recipients") == []
+
+
 def test_one_refused_and_one_put_off_ends_as_failed(ledger: Ledger, host: MailHost) -> None:
     host.script.to(ANN, "550 5.1.1 no such user")
     host.script.to(BOB, "451 4.3.0 later")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from convex_common.domain.mailbox import Mailbox
 
@@ -60,3 +64,12 @@ def test_these_are(given: str, address: str) -> None:
 def test_these_are_not(given: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - the words are for people
         Mailbox.parse(given)
+
+
+@given(st.text(max_size=80) | st.tuples(st.text(max_size=40), st.text(max_size=40)).map("@".join))
+def test_anything_is_taken_or_refused_and_what_is_taken_is_one_line(text: str) -> None:
+    with contextlib.suppress(ValueError):
+        address = Mailbox.parse(text).address
+        assert address.isprintable()
+        assert not set(address) & set(' <>,;"')
+        assert Mailbox.parse(address).address == address
