@@ -44,6 +44,8 @@ class Script:
     recipients: dict[str, deque[str]] = field(default_factory=dict)
     data: deque[str | None] = field(default_factory=deque)
     senders: deque[str] = field(default_factory=deque)
+    hold: float = 0.0
+    """Seconds between taking a message and saying so."""
 
     def to(self, address: str, *replies: str) -> None:
         """Say this of a recipient."""
@@ -133,7 +135,9 @@ class MailHost:
         assert envelope.mail_from is not None
         assert content is not None
         self.mails.append(Mail(envelope.mail_from, recipients, content, encrypted, bool(session.authenticated)))
-        return f"250 2.0.0 Ok: queued as {len(self.mails)}"
+        place = len(self.mails)
+        await asyncio.sleep(self.script.hold)
+        return f"250 2.0.0 Ok: queued as {place}"
 
 
 def _abort(session: SMTP) -> None:

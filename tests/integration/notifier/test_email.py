@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from convex_common.metrics import Metrics
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.deliveries import replay
 from tests.support.eventually import eventually
-from tests.support.notifying import IDS, Ledger, notifying
+from tests.support.notifying import IDS, Ledger, NotifierProcess, notifying
 from tests.support.postgres import Store
 from tests.support.smtp import Mail, MailHost, mail_host
 from tests.support.told import ALERT
@@ -34,18 +35,28 @@ def host() -> Iterator[MailHost]:
         yield made
 
 
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def mailing(ledger: Ledger, host: MailHost, **settings: Any) -> Iterator[Metrics]:
-    given = {
+    with notifying(ledger.store, **by(host), **settings) as metrics:
+        yield metrics
+
+
+def by(host: MailHost) -> dict[str, Any]:
+    """The settings that name this mail server."""
+    return {
         "smtp_host": "127.0.0.1",
         "smtp_port": host.port,
         "smtp_tls": "none",
         "smtp_from": "alerts@example.com",
         "public_url": "https://alerts.example.com",
-        **settings,
     }
-    with notifying(ledger.store, **given) as metrics:
-        yield metrics
 
 
 def channel(ledger: Ledger, *to: str) -> uuid.UUID:
@@ -127,6 +138,22 @@ def test_one_that_is_repeated_after_it_was_taken_has_its_old_message_id(ledger: 
     first, second = host.mails
     assert first.message["Message-ID"] == second.message["Message-ID"]
     assert first.content == second.content
+
+
+def test_a_kill_after_it_was_taken_repeats_it_under_its_message_id(ledger: Ledger, host: MailHost, port: int) -> None:
+    host.script.hold = 60
+    leases = {"notifier_lease_seconds": 3, "notifier_attempt_seconds": 1.5}
+    delivery_id = deliver(ledger, channel(ledger))
+    first = NotifierProcess(ledger.store, port, **by(host), **leases)
+    try:
+        host.wait_for_count(1, within=20)
+    finally:
+        first.kill()
+    host.script.hold = 0
+    with mailing(ledger, host, **leases):
+        row = ledger.settled(delivery_id, "delivered", within=20)
+    assert host.mails[0].content == host.mails[1].content
+    assert (len(host.mails), row["claims"], row["attempts"]) == (2, 2, 0)
 
 
 def test_who_has_it_is_not_sent_it_again(ledger: Ledger, host: MailHost) -> None:

@@ -106,6 +106,14 @@ def test_what_is_missing_beside_others_is_told(
     assert "canary" not in str(raised.value)
 
 
+def test_a_password_that_cannot_be_sent_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (MAIL | {"SMTP_USER": "u", "SMTP_PASSWORD": "canäry"}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as raised:
+        load(NotifierSettings)
+    assert str(raised.value) == "SMTP_PASSWORD: has characters beyond ASCII; give one of ASCII alone"
+
+
 def test_no_password_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (MAIL | {"SMTP_USER": "u", "SMTP_PASSWORD": "canary"}).items():
         monkeypatch.setenv(name, value)

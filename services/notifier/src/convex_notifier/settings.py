@@ -87,5 +87,9 @@ class NotifierSettings(CommonSettings):
         if (self.smtp_user is None) != (self.smtp_password is None):
             missing = "SMTP_USER" if self.smtp_user is None else "SMTP_PASSWORD"
             raise SettingsError(f"{missing}: is missing", cure="give both SMTP_USER and SMTP_PASSWORD, or neither")
+        for name, value in (("SMTP_USER", self.smtp_user), ("SMTP_PASSWORD", self.smtp_password)):
+            text = value.get_secret_value() if isinstance(value, SecretStr) else value or ""
+            if not text.isascii():
+                raise SettingsError(f"{name}: has characters beyond ASCII", cure="give one of ASCII alone")
         _ = self.egress, self.secret_box
         return self

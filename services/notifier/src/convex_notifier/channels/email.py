@@ -44,14 +44,12 @@ class Email:
         """One attempt, under the same Message-ID each time."""
         try:
             mailboxes = _mailboxes(destination)
-            known = self._answered.known(message)
-            open_ = [mailbox for mailbox in mailboxes if mailbox.address not in known]
-            replies = {
-                **known,
-                **(self._handed_over(message, destination, mailboxes, open_, deadline) if open_ else {}),
-            }
         except ValueError:
             return answer.rejected("config.to: names no mailbox; give the channel other recipients")
+        try:
+            replies = dict(self._answered.known(message))
+            if left := [mailbox for mailbox in mailboxes if mailbox.address not in replies]:
+                replies |= self._handed_over(message, destination, mailboxes, left, deadline)
         except StoreUnavailable as error:
             return answer.deferred(str(error))
         except MailUnavailable as error:
@@ -66,14 +64,14 @@ class Email:
         message: Message,
         destination: Destination,
         mailboxes: Sequence[Mailbox],
-        open_: Sequence[Mailbox],
+        left: Sequence[Mailbox],
         deadline: float,
     ) -> dict[str, Reply]:
         def written(utf8: bool) -> bytes:
             named = [mailbox for mailbox in mailboxes if utf8 or mailbox.address.isascii()]
             return self._letters.write(message, destination, named, utf8=utf8)
 
-        return self._server.send(self._sender.address, [one.address for one in open_], written, deadline)
+        return self._server.send(self._sender.address, [one.address for one in left], written, deadline)
 
     def _remember(self, message: Message, replies: Mapping[str, Reply]) -> None:
         """Where this fails, those who have the message get it again, under its old Message-ID."""
