@@ -11,13 +11,16 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from convex_analytics import aggregation, jobs
+from convex_analytics import aggregation, jobs, refresh
+from convex_analytics.statistics import Statistics
 from convex_common.ids import Ids, floor
 from convex_common.postgres import job_runs
 from convex_common.postgres.bootstrap import ensure_workspace
 from convex_common.postgres.database import Database
-from convex_common.postgres.job_runner import JobRunner
+from convex_common.postgres.job_runner import Job, JobRunner
 from convex_common.postgres.job_runs import Run, RunStatus
 from tests.support.jobs import rows
 from tests.support.postgres import Store
@@ -99,19 +102,27 @@ def history(store: Store) -> History:
     return History(store, store.workspace_id)
 
 
+def run_slot(database: Database, name: str, slot: dt.datetime) -> Run:
+    statistics = Statistics(database)
+    found: dict[str, Job] = {
+        aggregation.NAME: aggregation.DailyAggregation(statistics),
+        refresh.NAME: refresh.StatisticsRefresh(database, statistics),
+    }
+    with database.transaction() as connection:
+        job_runs.request(connection, IDS.new(), name, slot, "analytics")
+    JobRunner(database, "analytics", jobs.analytics(found), 60.0).drain()
+    with database.transaction() as connection:
+        run = job_runs.find(connection, name, slot)
+    assert run is not None
+    return run
+
+
 def aggregate(database: Database, store: Store, day: dt.date) -> Run:
     """Run the slot that comes after a day; again, if it was run before."""
     slot = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(2), dt.UTC)
     with psycopg.connect(store.owner_url) as owner:
         owner.execute("DELETE FROM job_runs")
-    with database.transaction() as connection:
-        job_runs.request(connection, IDS.new(), aggregation.NAME, slot, "analytics")
-    find = jobs.analytics({aggregation.NAME: aggregation.DailyAggregation(database)})
-    JobRunner(database, "analytics", find, 60.0).drain()
-    with database.transaction() as connection:
-        run = job_runs.find(connection, aggregation.NAME, slot)
-    assert run is not None
-    return run
+    return run_slot(database, aggregation.NAME, slot)
 
 
 def statistics(store: Store, day: dt.date) -> list[dict[str, Any]]:
@@ -240,6 +251,128 @@ def test_a_workspace_that_fails_holds_up_no_other(database: Database, store: Sto
     assert (run.status, run.attempts) == (RunStatus.PENDING, 1)
     assert run.last_error == f"WorkspacesFailed: 1 of 2 workspaces failed, the first {store.workspace_id}"
     assert [row["workspace_id"] for row in statistics(store, MONDAY)] == [other]
+
+
+def test_the_running_day_is_refreshed_and_the_one_before_until_it_is_aggregated(
+    database: Database, store: Store, history: History
+) -> None:
+    shop = history.framework("shop")
+    history.alert(shop, monday("23:00:00"))
+    history.alert(shop, tuesday("00:10:00"))
+    history.write()
+    run = run_slot(database, refresh.NAME, tuesday("00:30:00"))
+    assert run.detail == {"days": ["2026-03-09", "2026-03-10"], "workspaces": 1, "frameworks": 1, "alerts": 2}
+
+    history.alert(shop, monday("23:30:00"))
+    history.alert(shop, tuesday("01:10:00"))
+    history.write()
+    run_slot(database, aggregation.NAME, tuesday("02:00:00"))
+    (of_monday,), (of_tuesday,) = statistics(store, MONDAY), statistics(store, TUESDAY)
+    assert (of_monday["alerts"], of_tuesday["alerts"]) == (2, 1)
+
+    history.alert(shop, monday("23:45:00"))
+    history.write()
+    run = run_slot(database, refresh.NAME, tuesday("02:30:00"))
+    assert run.detail == {"days": ["2026-03-10"], "workspaces": 1, "frameworks": 1, "alerts": 2}
+    assert statistics(store, MONDAY) == [of_monday], "what is settled is left alone"
+    aggregate(database, store, TUESDAY)
+    assert statistics(store, TUESDAY)[0]["alerts"] == 2
+
+
+def test_what_was_cached_of_figures_ends_when_they_change_and_not_before(
+    database: Database, store: Store, history: History
+) -> None:
+    def version() -> int | None:
+        found = rows(store, "SELECT version FROM cache_versions WHERE class = 'statistics'")
+        return found[0]["version"] if found else None
+
+    aggregate(database, store, MONDAY)
+    assert version() is None, "nothing to tell"
+    shop = history.framework("shop")
+    for expected in (1, 2):
+        history.alert(shop, monday("10:00:00"))
+        history.write()
+        for _ in range(2):
+            aggregate(database, store, MONDAY)
+            assert version() == expected
+
+
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["updated", "acknowledged", "unacknowledged", "resolved", "reopened", "suppressed"]),
+        st.integers(1, 40 * 3600),
+        st.integers(0, 50),
+    ),
+    max_size=8,
+)
+ALERTS = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.integers(-30 * 3600, 26 * 3600),
+        st.sampled_from(["info", "warning", "error", "critical"]),
+        st.sampled_from(["threshold", "absence"]),
+        EVENTS,
+    ),
+    max_size=12,
+)
+
+# As slowly and as plainly as can be: every row of the log is looked at on its own.
+TRUTH = """WITH rows AS (
+    SELECT framework_id, alert_id, event, at, id, convert_from(data, 'UTF8')::jsonb AS alert,
+           (at AT TIME ZONE 'UTC')::date = %(day)s AS of_day
+    FROM alert_log WHERE workspace_id = %(workspace)s),
+grown AS (
+    SELECT r.*, (alert->>'occurrences')::bigint - coalesce(lag((alert->>'occurrences')::bigint)
+        OVER (PARTITION BY alert_id ORDER BY at, id), 0) AS more FROM rows r)
+SELECT framework_id, count(*) FILTER (WHERE event = 'created'), sum(more)::bigint,
+    count(*) FILTER (WHERE event = 'acknowledged'), count(*) FILTER (WHERE event = 'resolved'),
+    count(*) FILTER (WHERE event = 'created' AND alert->>'severity' = 'critical'),
+    count(*) FILTER (WHERE event = 'created' AND alert->>'alert_type' = 'absence'),
+    avg(extract(epoch FROM at - (alert->>'triggered_at')::timestamptz)) FILTER (WHERE event = 'resolved'),
+    percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM at - (alert->>'triggered_at')::timestamptz))
+        FILTER (WHERE event = 'resolved')
+FROM grown WHERE of_day GROUP BY 1 HAVING
+    count(*) FILTER (WHERE event IN ('created', 'acknowledged', 'resolved')) > 0 OR sum(more) > 0"""
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(ALERTS)
+def test_any_days_figures_are_those_of_a_slow_and_plain_query(
+    database: Database, store: Store, alerts: list[tuple[int, int, str, str, list[tuple[str, int, int]]]]
+) -> None:
+    with psycopg.connect(store.owner_url) as owner:
+        owner.execute("TRUNCATE alert_log, alert_statistics")
+    history = History(store, store.workspace_id)
+    frameworks = [history.framework(uuid.uuid4().hex) for _ in range(3)]
+    for framework, start, severity, kind, events in alerts:
+        at, occurrences = monday("00:00:00") + start * SECOND, 1
+        log = history.alert(frameworks[framework], at, severity=severity, kind=kind)
+        for event, after, more in sorted(events, key=lambda one: one[1]):
+            occurrences += more
+            log(event, at + after * SECOND, occurrences)
+    history.write()
+    for day in (MONDAY, TUESDAY):
+        aggregate(database, store, day)
+        first = statistics(store, day)
+        with psycopg.connect(store.owner_url) as owner:
+            truth = owner.execute(TRUTH, {"workspace": store.workspace_id, "day": day}).fetchall()
+        assert {
+            row["framework_id"]: (
+                row["alerts"],
+                row["occurrences"],
+                row["acknowledged"],
+                row["resolved"],
+                row["by_severity"].get("critical", 0),
+                row["by_type"].get("absence", 0),
+                pytest.approx(row["resolve_seconds"]["avg"]),
+                pytest.approx(row["resolve_seconds"]["p95"]),
+            )
+            for row in first
+        } == {row[0]: (*row[1:7], *(None if one is None else float(one) for one in row[7:])) for row in truth}
+        aggregate(database, store, day)
+        assert statistics(store, day) == first, "not even written"
 
 
 def test_every_trigger_that_was_processed_is_an_occurrence(database: Database, store: Store) -> None:

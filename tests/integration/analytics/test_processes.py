@@ -34,7 +34,8 @@ def ask(database: Database, job: str, queue: str) -> None:
             JOB_DUE,
             "nonsense",
             "failed",
-            "nonsense: there is no such analytics job; known are analytics-aggregation, pattern-detection",
+            "nonsense: there is no such analytics job; known are alert-statistics-refresh, analytics-aggregation, "
+            "pattern-detection",
             id="unknown job",
         ),
         pytest.param(

@@ -29,10 +29,14 @@ def add(
     store: Store, job: str, slot: int, status: str, age: dt.timedelta | None, *, requested_by: str | None = None
 ) -> None:
     with psycopg.connect(store.owner_url) as owner:
+        run_id = IDS.new()
         owner.execute(
-            "INSERT INTO job_runs (id, job, slot, queue, status, requested_by, finished_at, created_at) "
-            "VALUES (%s, %s, %s, 'analytics', %s, %s, now() - %s::interval, now() - interval '90 days')",
-            (IDS.new(), job, SLOT + dt.timedelta(hours=slot), status, requested_by, age),
+            "INSERT INTO job_runs (id, job, slot, queue, requested_by, created_at) "
+            "VALUES (%s, %s, %s, 'analytics', %s, now() - interval '90 days')",
+            (run_id, job, SLOT + dt.timedelta(hours=slot), requested_by),
+        )
+        owner.execute(
+            "UPDATE job_runs SET status = %s, finished_at = now() - %s::interval WHERE id = %s", (status, age, run_id)
         )
 
 

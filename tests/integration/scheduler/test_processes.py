@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -70,6 +71,23 @@ def test_a_job_of_another_service_is_handed_over_and_awaited(store: Store, env: 
     assert jobs.detail_of(line) == {"day": "2026-03-09", "workspaces": 1, "frameworks": 0, "alerts": 0}
 
 
+def test_every_slot_of_a_range_is_run_once(store: Store, env: dict[str, str]) -> None:
+    days = ("analytics-aggregation", "--from", "2026-03-08T00:00:00Z", "--at", "2026-03-10T12:00:00Z", "--wait")
+    with running("convex-analytics", env):
+        for before in ("", "before "):
+            code, lines = run_job(env, *days)
+            assert code == 0
+            assert [line.partition(" {")[0] for line in lines.splitlines()] == [
+                f"analytics-aggregation 2026-03-{day}T02:00:00Z completed {before}".rstrip()
+                for day in ("08", "09", "10")
+            ]
+            assert [jobs.detail_of(line)["day"] for line in lines.splitlines()] == [
+                "2026-03-07", "2026-03-08", "2026-03-09",
+            ]  # fmt: skip
+    code, line = run_job(env, "job-cleanup", "--from", "2026-03-08T01:00:00Z", "--at", "2026-03-08T02:00:00Z")
+    assert (code, line) == (2, "")
+
+
 def ready(service: Service) -> None:
     eventually(service.ready, within=20, what="ready")
 
@@ -83,6 +101,12 @@ def test_serve_catches_up_exports_and_stops(store: Store, env: dict[str, str]) -
             last = f'scheduled_job_last_success_timestamp_seconds{{job="{job}"}}'
             assert eventually(lambda last=last: scheduler.metric(last), within=10)  # type: ignore[misc]  # bound per turn
         assert scheduler.metric('queue_job_count{queue="alert",state="waiting"}') == 0
+        code, page = scheduler.get("/jobs")
+        told = {job["name"]: job for job in json.loads(page)["items"]}
+        assert (code, [*told]) == (200, [job.name for job in TIMETABLE])
+        cleanup = told["job-cleanup"]
+        assert (cleanup["runs_completed"], cleanup["last_status"], cleanup["running"]) == (1, "completed", False)
+        assert cleanup["next_run"] > cleanup["last_run"]
         assert scheduler.get("/healthz")[0] == 200
         assert scheduler.stop() == 0
         assert analytics.stop() == 0

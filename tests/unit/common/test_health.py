@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import datetime as dt
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from convex_common.errors import SettingsError
-from convex_common.health import Probe, StatusServer
+from convex_common.errors import SettingsError, StoreUnavailable
+from convex_common.health import Page, Probe, StatusServer
 
 
 @contextmanager
 def serving(
-    registry: CollectorRegistry | None = None, ready: Probe = lambda: True, live: Probe = lambda: True
+    registry: CollectorRegistry | None = None,
+    ready: Probe = lambda: True,
+    live: Probe = lambda: True,
+    pages: Mapping[str, Page] | None = None,
 ) -> Iterator[StatusServer]:
-    server = StatusServer(0, registry, ready, live, host="127.0.0.1")
+    server = StatusServer(0, registry, ready, live, host="127.0.0.1", pages=pages)
     server.start()
     try:
         yield server
@@ -73,3 +77,21 @@ def test_a_taken_port_is_a_setting_to_change() -> None:
 def test_stopping_twice_is_harmless() -> None:
     with serving() as server:
         server.stop()
+
+
+def test_pages_tell_plain_values_and_times() -> None:
+    at = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
+    with serving(pages={"/jobs": lambda: {"items": [{"name": "some", "next_run": at}]}}) as server:
+        told = get(server, "/jobs")
+    assert told == (200, "application/json", b'{"items":[{"name":"some","next_run":"2026-03-10T12:00:00Z"}]}')
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("PostgreSQL is away"), RuntimeError("a secret")])
+def test_a_page_that_cannot_be_told_is_a_503_without_reasons(error: Exception) -> None:
+    def fails() -> None:
+        raise error
+
+    with serving(pages={"/jobs": fails}) as server:
+        status, _, body = get(server, "/jobs")
+        assert (status, body) == (503, b"not now\n")
+        assert get(server, "/healthz")[0] == 200

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convex_common.postgres.partitions import TABLES, PartitionedTable, wanted
+from convex_common.postgres.partitions import TABLES, PartitionedTable, over, wanted
 
 tables = st.sampled_from(TABLES)
 times = st.datetimes(dt.datetime(2000, 1, 1), dt.datetime(2100, 1, 1), timezones=st.just(dt.UTC))  # noqa: DTZ001
@@ -40,3 +40,18 @@ def test_the_very_second_at_which_a_slice_begins_is_its_own(table: PartitionedTa
     just_before = start - dt.timedelta(microseconds=1)
     assert wanted(table, start)[0].start == start
     assert wanted(table, just_before)[0].end == start
+
+
+def test_what_is_over_is_dropped_and_nothing_else() -> None:
+    table = next(table for table in TABLES if table.name == "alert_log")
+    existing = [
+        "alert_log_20260101",
+        "alert_log_20260108",
+        "alert_log_default",
+        "alert_log_archive",
+        "alert_log_20260115",
+    ]
+    found = over(table, existing, dt.datetime(2026, 1, 15, tzinfo=dt.UTC))
+    assert [partition.name for partition in found] == ["alert_log_20260101", "alert_log_20260108"]
+    found = over(table, existing, dt.datetime(2026, 1, 14, 23, 59, tzinfo=dt.UTC))
+    assert [partition.name for partition in found] == ["alert_log_20260101"]

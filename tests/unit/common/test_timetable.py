@@ -6,13 +6,12 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convex_common.contracts import JOB_DUE, JobDue
 from convex_common.errors import NotFound
-from convex_common.timetable import LOCAL_QUEUE, TIMETABLE, Priority, ScheduledJob, Timetable
-from convex_scheduler.asking import CONTRACTS, rfc3339
+from convex_common.timetable import HINTS, LOCAL_QUEUE, TIMETABLE, Priority, ScheduledJob, Timetable, rfc3339
 
 
 def utc(text: str) -> dt.datetime:
@@ -74,6 +73,9 @@ def test_no_slot_lies_between(now: dt.datetime, job: ScheduledJob) -> None:
         ("analytics-aggregation", "0 2 * * *", Priority.HIGH),
         ("predictions", "0 3 * * *", Priority.HIGH),
         ("pattern-detection", "0 */6 * * *", Priority.MEDIUM),
+        ("retention", "30 3 * * *", Priority.MEDIUM),
+        ("alert-statistics-refresh", "*/30 * * * *", Priority.LOW),
+        ("cache-health-check", "0 * * * *", Priority.LOW),
         ("job-cleanup", "0 */12 * * *", Priority.LOW),
         ("partitions", "0 * * * *", Priority.HIGH),
     ],
@@ -83,6 +85,7 @@ def test_what_runs_when(name: str, schedule: str, priority: Priority) -> None:
     assert (job.schedule, job.priority) == (schedule, priority)
 
 
+@settings(deadline=None)
 @given(
     st.datetimes(dt.datetime(2024, 1, 1), dt.datetime(2100, 1, 1), timezones=st.just(dt.UTC)),  # noqa: DTZ001
     st.timedeltas(dt.timedelta(0), dt.timedelta(days=3)),
@@ -101,7 +104,7 @@ def test_a_range_has_every_slot_in_it(first: dt.datetime, length: dt.timedelta, 
 
 
 def test_every_job_has_somebody_to_run_it() -> None:
-    assert all(job.is_local or job.queue in CONTRACTS for job in TIMETABLE)
+    assert all(job.is_local or job.queue in HINTS for job in TIMETABLE)
 
 
 def test_a_slot_fits_its_contract() -> None:
@@ -116,8 +119,11 @@ def test_after_days_of_silence_each_job_is_due_once_and_the_urgent_first() -> No
         ("analytics-aggregation", utc("2026-03-10T02:00")),
         ("predictions", utc("2026-03-10T03:00")),
         ("partitions", utc("2026-03-10T13:00")),
+        ("retention", utc("2026-03-10T03:30")),
         ("pattern-detection", utc("2026-03-10T12:00")),
         ("job-cleanup", utc("2026-03-10T12:00")),
+        ("cache-health-check", utc("2026-03-10T13:00")),
+        ("alert-statistics-refresh", utc("2026-03-10T13:30")),
     ]
 
 
@@ -127,5 +133,6 @@ def test_an_unknown_job_is_told_with_the_known_ones() -> None:
 
 
 def test_without_the_owner_only_his_jobs_are_missing() -> None:
-    assert {job.name for job in TIMETABLE} - {job.name for job in TIMETABLE.without_owner()} == {"partitions"}
+    left = {job.name for job in TIMETABLE.without_owner()}
+    assert {job.name for job in TIMETABLE} - left == {"partitions", "retention"}
     assert Timetable(()).due(utc("2026-03-10T00:00")) == []

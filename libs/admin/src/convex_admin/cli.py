@@ -97,3 +97,27 @@ def restore_backup(
     from convex_admin.restore import restore
 
     restore(source, replace)
+
+
+terms = typer.Typer(name="retention", help="How long a workspace keeps what was recorded.", no_args_is_help=True)
+app.add_typer(terms)
+
+Days = Annotated[int | None, typer.Option(min=0, help="Days; 0: as the installation")]
+
+
+@terms.command("show")
+def show_retention(workspace: str) -> None:
+    """Show the terms that a workspace has of its own."""
+    from convex_admin.retention import show
+
+    show(workspace)
+
+
+@terms.command("set")
+def set_retention(
+    workspace: str, observations: Days = None, log: Days = None, alerts: Days = None, statistics: Days = None
+) -> None:
+    """Shorten a workspace's terms; what is longer than the installation's has no effect."""
+    from convex_admin.retention import change
+
+    change(workspace, {"observations": observations, "log": log, "alerts": alerts, "statistics": statistics})

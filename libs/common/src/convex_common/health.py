@@ -1,24 +1,29 @@
-"""A worker's small HTTP server: /healthz, /readyz, /metrics."""
+"""A worker's small HTTP server: /healthz, /readyz, /metrics, and what else a service has to tell."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from convex_common.errors import SettingsError
+from convex_common.errors import SettingsError, StoreUnavailable
 
 log = logging.getLogger(__name__)
 
 Probe = Callable[[], bool]
+Page = Callable[[], Any]
+"""Gives what a page tells, as plain values and times. What it raises is a 503, and said in the log."""
+
 Answer = tuple[int, str, bytes]
 
 _PLAIN: Final = "text/plain; charset=utf-8"
+_JSON: Final = "application/json"
 
 
 class StatusServer:
@@ -35,7 +40,9 @@ class StatusServer:
         live: Probe,
         *,
         host: str = "0.0.0.0",  # noqa: S104 - probes come from outside the pod
+        pages: Mapping[str, Page] | None = None,
     ) -> None:
+        self._pages = pages or {}
         self._address = (host, port)
         self._registry = metrics_registry
         self._probes = {"/healthz": live, "/readyz": ready}
@@ -71,6 +78,8 @@ class StatusServer:
         if path == "/metrics" and self._registry is not None:
             encode, content_type = choose_encoder(accept)
             return 200, content_type, encode(self._registry)
+        if page := self._pages.get(path):
+            return _told(path, page)
         return 404, _PLAIN, b"not found\n"
 
 
@@ -81,6 +90,16 @@ def _holds(path: str, probe: Probe) -> bool:
     except Exception:
         log.exception("probe failed", extra={"probe": path})
         return False
+
+
+def _told(path: str, page: Page) -> Answer:
+    try:
+        return 200, _JSON, msgspec.json.encode(page())
+    except StoreUnavailable as error:
+        log.warning("%s waits: %s", path, error)
+    except Exception:
+        log.exception("a page failed", extra={"page": path})
+    return 503, _PLAIN, b"not now\n"
 
 
 class _Server(ThreadingHTTPServer):

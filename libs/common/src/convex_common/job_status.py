@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from convex_common.timetable import ScheduledJob, Timetable
 
@@ -59,10 +59,24 @@ class JobStatus:
         """high, medium or low."""
         return self.job.priority.name.lower()
 
-    @property
-    def runs_completed(self) -> int:
-        """Runs of all time that did their work."""
-        return self.figures.completed
+    def as_answer(self, *, with_error: bool) -> dict[str, Any]:
+        """As the API and the scheduler tell it. An error may name other workspaces: not everybody is shown it."""
+        figures = self.figures
+        return {
+            "name": self.name,
+            "schedule": self.schedule,
+            "priority": self.priority,
+            "runs_completed": figures.completed,
+            "runs_skipped": figures.skipped,
+            "runs_failed": figures.failed + figures.quarantined,
+            "last_run": figures.last_run,
+            "last_status": figures.last_status,
+            "last_success": figures.last_success,
+            "last_duration_seconds": figures.last_seconds,
+            "last_error": figures.last_error if with_error else None,
+            "next_run": self.next_run,
+            "running": figures.running,
+        }
 
 
 def statuses(timetable: Timetable, figures: Mapping[str, Figures], now: dt.datetime) -> list[JobStatus]:

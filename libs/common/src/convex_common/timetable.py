@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import cast
+from typing import Final, cast
 
 from croniter import croniter
 
-from convex_common.contracts import JOB_DUE, PREDICTION_DUE
+from convex_common.contracts import JOB_DUE, PREDICTION_DUE, Contract, JobDue
 from convex_common.errors import NotFound
 
 LOCAL_QUEUE = "scheduler"
 """Jobs that the scheduler does itself."""
+
+HINTS: Final[Mapping[str, Contract[JobDue]]] = {JOB_DUE.queue: JOB_DUE, PREDICTION_DUE.queue: PREDICTION_DUE}
+"""What tells the runners of a queue that a run was asked for; the scheduler needs no telling."""
 
 _SECOND = dt.timedelta(seconds=1)
 
@@ -61,6 +64,11 @@ class ScheduledJob:
         return cast(dt.datetime, croniter(self.schedule, now.astimezone(dt.UTC)).get_next(dt.datetime))
 
 
+def rfc3339(at: dt.datetime) -> str:
+    """As in contracts and answers: UTC, with a Z."""
+    return at.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
     """A slot of a job that has come."""
@@ -101,7 +109,10 @@ TIMETABLE = Timetable(
         ScheduledJob("analytics-aggregation", "0 2 * * *", Priority.HIGH, JOB_DUE.queue),
         ScheduledJob("predictions", "0 3 * * *", Priority.HIGH, PREDICTION_DUE.queue),
         ScheduledJob("partitions", "0 * * * *", Priority.HIGH, LOCAL_QUEUE, needs_owner=True),
+        ScheduledJob("retention", "30 3 * * *", Priority.MEDIUM, LOCAL_QUEUE, needs_owner=True),
         ScheduledJob("pattern-detection", "0 */6 * * *", Priority.MEDIUM, JOB_DUE.queue),
+        ScheduledJob("cache-health-check", "0 * * * *", Priority.LOW, LOCAL_QUEUE),
+        ScheduledJob("alert-statistics-refresh", "*/30 * * * *", Priority.LOW, JOB_DUE.queue),
         ScheduledJob("job-cleanup", "0 */12 * * *", Priority.LOW, LOCAL_QUEUE),
     )
 )

@@ -80,9 +80,11 @@ def load(connection: Connection, workspace_id: uuid.UUID, day: dt.date) -> DayLo
     )
 
 
-def save(connection: Connection, workspace_id: uuid.UUID, day: dt.date, frameworks: Sequence[FrameworkDay]) -> None:
-    """Store the day's figures. Frameworks on which nothing happened have no row, and no row is ever taken away: a day
-    whose log is gone keeps what was computed of it."""
+def save(connection: Connection, workspace_id: uuid.UUID, day: dt.date, frameworks: Sequence[FrameworkDay]) -> bool:
+    """Store the day's figures; whether any were new. Frameworks on which nothing happened have no row, and no row is
+    ever taken away: a day whose log is gone keeps what was computed of it."""
+    if not frameworks:
+        return False
     with connection.cursor() as cursor:
         cursor.executemany(
             SAVE,
@@ -103,6 +105,7 @@ def save(connection: Connection, workspace_id: uuid.UUID, day: dt.date, framewor
                 for one in frameworks
             ],
         )
+        return cursor.rowcount > 0
 
 
 def _bounds(workspace_id: uuid.UUID, day: dt.date) -> dict[str, Any]:

@@ -9,8 +9,9 @@ import threading
 
 from prometheus_client import CollectorRegistry
 
-from convex_analytics import aggregation, jobs
+from convex_analytics import aggregation, jobs, refresh
 from convex_analytics.settings import AnalyticsSettings
+from convex_analytics.statistics import Statistics
 from convex_analytics.worker import HintHandler, Poller
 from convex_common import logging as json_logging
 from convex_common import tracing
@@ -21,7 +22,7 @@ from convex_common.ids import Ids
 from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.database import Database, Limits
-from convex_common.postgres.job_runner import JobRunner
+from convex_common.postgres.job_runner import Job, JobRunner
 from convex_common.redis.broker import Worker, make_broker, standard_middleware
 from convex_common.redis.flusher import flusher_of
 from convex_common.settings import load
@@ -48,8 +49,12 @@ def run(settings: AnalyticsSettings) -> int:
     limits = Limits(statement=min(30.0, lease / 2), idle_in_transaction=lease)
     database = Database(settings.database_url, "convex-analytics", size=settings.analytics_threads + 2, limits=limits)
     database.open()
-    daily = aggregation.DailyAggregation(database)
-    analytics = JobRunner(database, JOB_DUE.queue, jobs.analytics({aggregation.NAME: daily}), lease)
+    statistics = Statistics(database)
+    found: dict[str, Job] = {
+        aggregation.NAME: aggregation.DailyAggregation(statistics),
+        refresh.NAME: refresh.StatisticsRefresh(database, statistics),
+    }
+    analytics = JobRunner(database, JOB_DUE.queue, jobs.analytics(found), lease)
     prediction = JobRunner(database, PREDICTION_DUE.queue, jobs.prediction(), lease)
     broker = make_broker(settings.redis_url, settings.queue_prefix, standard_middleware(metrics))
     handlers = {

@@ -34,6 +34,7 @@ from convex_gateway.routes import (
     deliveries,
     frameworks,
     health,
+    jobs,
     me,
     measures,
     members,
@@ -59,6 +60,7 @@ RESOURCES = (
     audit,
     members,
     api_keys,
+    jobs,
 )
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

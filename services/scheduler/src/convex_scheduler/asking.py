@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Protocol
 
-from convex_common.contracts import JOB_DUE, PREDICTION_DUE, Contract, JobDue
+from convex_common.contracts import Contract, JobDue
 from convex_common.ids import Ids
 from convex_common.postgres import job_runs
 from convex_common.postgres.database import Database
-from convex_common.timetable import ScheduledJob
+from convex_common.timetable import HINTS, ScheduledJob, rfc3339
 from convex_common.tracing import new_traceparent
-
-CONTRACTS: Final[Mapping[str, Contract[JobDue]]] = {JOB_DUE.queue: JOB_DUE, PREDICTION_DUE.queue: PREDICTION_DUE}
 
 
 class Sends(Protocol):
@@ -42,12 +39,7 @@ class Asker:
                 if latest is not None and latest > slot:
                     return False
             new = job_runs.request(connection, self._ids.new(), job.name, slot, job.queue, traceparent)
-        contract = CONTRACTS.get(job.queue)
+        contract = HINTS.get(job.queue)
         if new and contract is not None:
             self._sender.send(contract, JobDue(job.name, rfc3339(slot)), traceparent)
         return new
-
-
-def rfc3339(at: dt.datetime) -> str:
-    """As in contracts and answers: UTC, with a Z."""
-    return at.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import json
 import logging
 import signal
 import sys
 import threading
 from collections.abc import Sequence
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 
 from convex_common import logging as json_logging
 from convex_common import tracing
-from convex_common.errors import NotFound, SettingsError
+from convex_common.errors import NotFound, SettingsError, StoreUnavailable
 from convex_common.health import StatusServer
 from convex_common.ids import Ids
 from convex_common.measures import Measures
@@ -22,12 +24,14 @@ from convex_common.metrics import Metrics
 from convex_common.postgres.database import Database, Limits
 from convex_common.postgres.job_runner import Job, JobRunner
 from convex_common.redis.broker import Sender
+from convex_common.redis.cache.check import check
 from convex_common.redis.flusher import flusher_of
 from convex_common.redis.measures import MeasureStore
 from convex_common.settings import load
 from convex_common.timetable import LOCAL_QUEUE, TIMETABLE, ScheduledJob
+from convex_scheduler.arguments import parser, slots_of
 from convex_scheduler.asking import Asker
-from convex_scheduler.jobs import cleanup, partitions
+from convex_scheduler.jobs import cache_check, cleanup, partitions, retention
 from convex_scheduler.readings import Readings
 from convex_scheduler.run import Exit, RunOnce
 from convex_scheduler.serve import Loop
@@ -38,7 +42,7 @@ log = logging.getLogger(__name__)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """`serve` unless told `run JOB`. Exit 2 and one line where a setting or an argument is wrong."""
-    words = _parser().parse_args(arguments)
+    words = parser().parse_args(arguments)
     try:
         settings = load(SchedulerSettings)
         json_logging.configure("scheduler", settings.log_level)
@@ -51,27 +55,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(settings: SchedulerSettings, words: argparse.Namespace) -> int:
-    """One job; its result on stdout."""
+    """One job; its results on stdout, a line for each slot."""
     job = TIMETABLE.job(words.job)
     _check_owner(job, settings)
+    if words.dry_run:
+        return preview(job, settings, words.at or _now())
+    slots = slots_of(job, words.since, words.at or _now())
     provider = tracing.configure("scheduler", settings)
     stopping = _stop_signals()
     database, sender = _database(settings), Sender(settings.redis_url, settings.queue_prefix)
     database.open()
-    runner = _runner(settings, database)
+    measured = MeasureStore(settings.cache_redis_url, settings.queue_prefix)
+    runner = _runner(settings, database, measured)
     threading.Thread(target=_stop_with, args=(stopping, runner), daemon=True).start()
     try:
-        result = RunOnce(database, Asker(database, sender, Ids()), runner, stopping)(
-            job, words.at or _now(), wait=words.wait, timeout=words.timeout
-        )
+        run_once = RunOnce(database, Asker(database, sender, Ids()), runner, stopping)
+        code = Exit.DONE
+        for slot in slots:
+            result = run_once(job, slot, wait=words.wait, timeout=words.timeout)
+            sys.stdout.write(f"{result.line}\n")
+            code = max(code, result.code)
+            if result.code is Exit.TRY_AGAIN:
+                break
     finally:
         stopping.set()
         database.close()
         sender.close()
+        measured.close()
         if provider is not None:
             provider.shutdown()
-    sys.stdout.write(f"{result.line}\n")
-    return result.code
+    return code
+
+
+def preview(job: ScheduledJob, settings: SchedulerSettings, at: dt.datetime) -> int:
+    """What retention would do, on stdout."""
+    if job.name != retention.NAME or settings.database_owner_url is None:
+        raise NotFound(f"{job.name} has no --dry-run", cure=f"only {retention.NAME} has")
+    database = _database(settings)
+    database.open()
+    try:
+        told = _retention(settings, database, settings.database_owner_url).preview(at)
+    except StoreUnavailable as error:
+        sys.stdout.write(f"{job.name} cannot be told: {error}\n")
+        return Exit.TRY_AGAIN
+    finally:
+        database.close()
+    sys.stdout.write(f"{job.name} {json.dumps(dict(told))}\n")
+    return Exit.DONE
 
 
 def serve(settings: SchedulerSettings) -> int:
@@ -88,9 +118,9 @@ def serve(settings: SchedulerSettings) -> int:
             "DATABASE_OWNER_URL is missing: %s are left to where it is set",
             " and ".join(job.name for job in TIMETABLE if job.needs_owner),
         )
-    runner = _runner(settings, database)
-    loop = Loop(timetable, Asker(database, sender, Ids()), runner, _now, asks=settings.scheduler_loop)
     measured = MeasureStore(settings.cache_redis_url, settings.queue_prefix)
+    runner = _runner(settings, database, measured)
+    loop = Loop(timetable, Asker(database, sender, Ids()), runner, _now, asks=settings.scheduler_loop)
     readings = Readings(database, measured.read, metrics, TIMETABLE, _now)
     status = StatusServer(
         settings.prometheus_port,
@@ -98,6 +128,7 @@ def serve(settings: SchedulerSettings) -> int:
         ready=loop.healthy,
         live=lambda: True,
         host=settings.metrics_host,
+        pages={"/jobs": readings.jobs},
     )
     flusher = flusher_of(measures, settings.cache_redis_url, settings.queue_prefix)
     status.start()
@@ -122,26 +153,6 @@ def serve(settings: SchedulerSettings) -> int:
     return Exit.DONE
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="convex-scheduler", description="Keeps the timetable of Convex Alerts.")
-    commands = parser.add_subparsers(dest="command")
-    commands.add_parser("serve", help="run every job when it is due, on this machine (the default)")
-    once = commands.add_parser("run", help="run the latest due slot of one job, once")
-    once.add_argument("job", metavar="JOB", help=", ".join(job.name for job in TIMETABLE))
-    once.add_argument("--at", type=_time, metavar="T", help="as if it were T, RFC 3339; now by default")
-    once.add_argument("--wait", action="store_true", help="wait for a job that another service runs")
-    once.add_argument("--timeout", type=float, default=900.0, metavar="SECONDS", help="how long at most; 900")
-    return parser
-
-
-def _time(text: str) -> dt.datetime:
-    try:
-        at = dt.datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time like 2030-01-31T02:00:00Z") from None
-    return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
-
-
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
@@ -159,13 +170,22 @@ def _limits(settings: SchedulerSettings) -> Limits:
     return Limits(statement=min(10.0, settings.scheduler_lease_seconds / 3))
 
 
-def _runner(settings: SchedulerSettings, database: Database) -> JobRunner:
+def _runner(settings: SchedulerSettings, database: Database, measured: MeasureStore) -> JobRunner:
     jobs: dict[str, Job] = {
         cleanup.NAME: cleanup.JobCleanup(database, enabled=settings.queue_cleanup),
+        cache_check.NAME: cache_check.CacheHealthCheck(
+            lambda: measured.read(None),
+            partial(check, settings.cache_redis_url, settings.redis_url, settings.queue_prefix),
+        ),
     }
     if settings.database_owner_url is not None:
         jobs[partitions.NAME] = partitions.MakePartitions(settings.database_owner_url, _limits(settings))
+        jobs[retention.NAME] = _retention(settings, database, settings.database_owner_url)
     return JobRunner(database, LOCAL_QUEUE, jobs.__getitem__, settings.scheduler_lease_seconds, only=tuple(jobs))
+
+
+def _retention(settings: SchedulerSettings, database: Database, owner_url: str) -> retention.Retention:
+    return retention.Retention(database, owner_url, _limits(settings), settings.terms)
 
 
 def _stop_signals() -> threading.Event:

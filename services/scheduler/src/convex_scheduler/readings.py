@@ -7,7 +7,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from convex_common.contracts import EVENTS_ACCEPTED, QUEUES
 from convex_common.domain.health import Vitals, assess
@@ -76,6 +76,13 @@ class Readings:
         self._metrics.system_health_score.set(assess(vitals_of(history, self._lately())).score)
         for status in statuses(self._timetable, figures, self._clock()):
             self._job(status)
+
+    def jobs(self) -> dict[str, Any]:
+        """How every job stands now, as the API tells it. StoreUnavailable."""
+        with self._database.transaction() as connection:
+            figures = job_figures.read(connection)
+        shown = statuses(self._timetable, figures, self._clock())
+        return {"items": [status.as_answer(with_error=True) for status in shown]}
 
     def _lately(self) -> Measured | None:
         try:

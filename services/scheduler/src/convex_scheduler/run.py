@@ -14,8 +14,8 @@ from convex_common.postgres import job_runs
 from convex_common.postgres.database import Database
 from convex_common.postgres.job_runner import JobRunner
 from convex_common.postgres.job_runs import Run, RunStatus
-from convex_common.timetable import ScheduledJob
-from convex_scheduler.asking import Asker, rfc3339
+from convex_common.timetable import ScheduledJob, rfc3339
+from convex_scheduler.asking import Asker
 
 _AGAIN = 1.0
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from convex_common.errors import StoreUnavailable
 from convex_common.postgres.job_runner import JobRunner
-from convex_common.timetable import Timetable
-from convex_scheduler.asking import Asker, rfc3339
+from convex_common.timetable import Timetable, rfc3339
+from convex_scheduler.asking import Asker
 
 log = logging.getLogger(__name__)
 

@@ -71,6 +71,9 @@ NEEDED = {
     ("GET", f"/api-keys/{ID}"): "admin",
     ("PATCH", f"/api-keys/{ID}"): "admin",
     ("DELETE", f"/api-keys/{ID}"): "admin",
+    ("GET", "/jobs"): "admin",
+    ("GET", f"/jobs/{ID}"): "admin",
+    ("POST", f"/jobs/{ID}/run"): "owner",
 }
 
 

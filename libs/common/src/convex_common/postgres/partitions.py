@@ -1,4 +1,4 @@
-"""Time-range partitions: made ahead of time, by the owner of the tables."""
+"""Time-range partitions: made ahead of time and dropped when their time is over, by the owner of the tables."""
 
 from __future__ import annotations
 
@@ -30,6 +30,9 @@ TABLES = (
     PartitionedTable("observations", by="at", days=1, ahead=7),
 )
 LOCK = 0x636F6E766578  # "convex": one migration at a time, whoever starts it
+LOCK_TIMEOUT = 500
+"""Milliseconds that dropping a partition may make its table's writers wait for the lock."""
+
 EPOCH = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 
 
@@ -63,7 +66,7 @@ def make_ahead(connection: psycopg.Connection[tuple[object, ...]], now: dt.datet
     """
     made: list[str] = []
     for table in TABLES:
-        existing = _children(connection, table)
+        existing = children(connection, table)
         if f"{table.name}_default" not in existing:
             connection.execute(
                 sql.SQL("CREATE TABLE {} PARTITION OF {} DEFAULT").format(
@@ -79,7 +82,7 @@ def make_ahead(connection: psycopg.Connection[tuple[object, ...]], now: dt.datet
 
 def named(connection: psycopg.Connection[tuple[object, ...]]) -> list[str]:
     """The names of all partitions but the default ones."""
-    return sorted(name for table in TABLES for name in _children(connection, table) if not name.endswith("_default"))
+    return sorted(name for table in TABLES for name in children(connection, table) if not name.endswith("_default"))
 
 
 def make_named(connection: psycopg.Connection[tuple[object, ...]], names: Iterable[str]) -> None:
@@ -87,11 +90,42 @@ def make_named(connection: psycopg.Connection[tuple[object, ...]], names: Iterab
     for name in names:
         table = next(table for table in TABLES if name.startswith(f"{table.name}_"))
         start = dt.datetime.strptime(name.removeprefix(f"{table.name}_"), "%Y%m%d").replace(tzinfo=dt.UTC)
-        if name not in _children(connection, table):
+        if name not in children(connection, table):
             _create(connection, Partition(table, start, start + dt.timedelta(days=table.days)))
 
 
-def _children(connection: psycopg.Connection[tuple[object, ...]], table: PartitionedTable) -> set[str]:
+def over(table: PartitionedTable, existing: Iterable[str], before: dt.datetime) -> list[Partition]:
+    """The existing slices that end by `before`, the oldest first. What else hangs on the table is not ours to drop."""
+    found = []
+    for name in existing:
+        day = name.removeprefix(f"{table.name}_")
+        if len(day) == len("20240101") and day.isdigit():
+            start = dt.datetime.strptime(day, "%Y%m%d").replace(tzinfo=dt.UTC)
+            partition = Partition(table, start, start + dt.timedelta(days=table.days))
+            if partition.end <= before:
+                found.append(partition)
+    return sorted(found, key=lambda partition: partition.start)
+
+
+def drop(connection: psycopg.Connection[tuple[object, ...]], partition: Partition, *, only_empty: bool) -> bool:
+    """Drop a slice within the caller's transaction; False where it holds rows that must not go.
+
+    The table is locked first, as writers lock it: who waits for a slice holds the table already. For no longer than
+    LOCK_TIMEOUT, behind which the table's writers wait; psycopg's LockNotAvailable where that was too short.
+    """
+    names = {"table": sql.Identifier(partition.table.name), "slice": sql.Identifier(partition.name)}
+    connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(f"{LOCK_TIMEOUT}ms")))
+    connection.execute(sql.SQL("LOCK TABLE ONLY {table} IN ACCESS EXCLUSIVE MODE").format(**names))
+    if only_empty:
+        row = connection.execute(sql.SQL("SELECT EXISTS (SELECT FROM {slice})").format(**names)).fetchone()
+        if row is None or row[0]:
+            return False
+    connection.execute(sql.SQL("DROP TABLE {slice}").format(**names))
+    return True
+
+
+def children(connection: psycopg.Connection[tuple[object, ...]], table: PartitionedTable) -> set[str]:
+    """The names of a table's partitions, the default one included."""
     rows = connection.execute(
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = %s::regclass",
         (table.name,),

@@ -23,6 +23,7 @@ COMMENT ON COLUMN job_totals.last_run_at IS 'When the newest run ended.';
 GRANT SELECT, INSERT, UPDATE ON job_totals TO convex_service;
 
 -- The totals are kept by the statement that ends a run, whichever it is: they are the runs' truth, not a second one.
+-- Not by one that inserts: a run is asked for before it ends, and what a back-up restores is counted already.
 CREATE FUNCTION count_job_run() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE at timestamptz := coalesce(NEW.finished_at, clock_timestamp());
 BEGIN
@@ -40,8 +41,6 @@ BEGIN
     WHERE job = NEW.job AND last_run_at < at;
     RETURN NULL;
 END $$;
-CREATE TRIGGER counted_when_made AFTER INSERT ON job_runs FOR EACH ROW
-    WHEN (NEW.status IN ('completed', 'skipped', 'failed', 'quarantined')) EXECUTE FUNCTION count_job_run();
 CREATE TRIGGER counted_when_over AFTER UPDATE OF status ON job_runs FOR EACH ROW
     WHEN (NEW.status <> OLD.status AND NEW.status IN ('completed', 'skipped', 'failed', 'quarantined'))
     EXECUTE FUNCTION count_job_run();
@@ -80,3 +79,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
                          WHEN j.status IN ('completed', 'skipped') THEN 'completed' ELSE 'failed' END, count(*)
     FROM job_runs j WHERE workspace IS NULL GROUP BY 1, 2
 $$;
+
+-- A workspace's own terms, in days; NULL and no row: the installation's.
+CREATE TABLE workspace_retention (
+    workspace_id      uuid PRIMARY KEY REFERENCES workspaces,
+    observations_days integer CHECK (observations_days >= 1),
+    log_days          integer CHECK (log_days >= 3),
+    alerts_days       integer CHECK (alerts_days >= 3),
+    statistics_days   integer CHECK (statistics_days >= 3)
+);
+COMMENT ON TABLE workspace_retention IS 'Only what is shorter than the installation''s terms has an effect.';

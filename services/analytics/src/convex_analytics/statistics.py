@@ -1,0 +1,79 @@
+"""Statistics of whole days, computed for every workspace from its alert log."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from convex_analytics import day_log
+from convex_analytics.domain.daily import FrameworkDay, summarize
+from convex_common.errors import ConvexError, LeaseLost, StoreUnavailable
+from convex_common.logging import bound
+from convex_common.postgres import positions
+from convex_common.postgres.database import Database
+from convex_common.postgres.job_runner import Interrupted, Lease
+
+log = logging.getLogger(__name__)
+
+
+class WorkspacesFailed(ConvexError):  # noqa: N818 - named like the tree of errors in common
+    """Some workspaces could not be aggregated; the others were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """How much a run has gone through."""
+
+    workspaces: int
+    frameworks: int
+    alerts: int
+
+
+class Statistics:
+    """Recomputes days, again and again if need be: the same log gives the same rows."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def compute(self, days: Sequence[dt.date], lease: Lease) -> Computed:
+        """One transaction per workspace. A workspace that fails holds up no other, but the run is tried again."""
+        frameworks = alerts = 0
+        failed: list[uuid.UUID] = []
+        workspaces = self._workspaces()
+        for workspace_id in workspaces:
+            with bound(workspace_id=workspace_id):
+                try:
+                    computed = self._compute(workspace_id, days, lease)
+                except (LeaseLost, Interrupted, StoreUnavailable):
+                    raise
+                except Exception:
+                    log.exception("a workspace's statistics could not be computed")
+                    failed.append(workspace_id)
+                else:
+                    frameworks += len({one.framework_id for one in computed})
+                    alerts += sum(one.alerts for one in computed)
+        if failed:
+            raise WorkspacesFailed(f"{len(failed)} of {len(workspaces)} workspaces failed, the first {failed[0]}")
+        return Computed(len(workspaces), frameworks, alerts)
+
+    def _workspaces(self) -> list[uuid.UUID]:
+        with self._database.transaction() as connection:
+            return [row[0] for row in connection.execute("SELECT workspace_ids()")]
+
+    def _compute(self, workspace_id: uuid.UUID, days: Sequence[dt.date], lease: Lease) -> list[FrameworkDay]:
+        """What changes ends what was cached of it, by the same transaction."""
+        computed: list[FrameworkDay] = []
+        changed = False
+        with self._database.transaction(workspace_id) as connection:
+            for day in days:
+                found = day_log.load(connection, workspace_id, day)
+                of_day = summarize(found.opened, found.occurrences, found.responses)
+                changed |= day_log.save(connection, workspace_id, day, of_day)
+                computed += of_day
+            if changed:
+                positions.raise_version(connection, workspace_id, "statistics")
+            lease.hold(connection)
+        return computed
