@@ -13,6 +13,7 @@ from convex_common.postgres.bootstrap import ensure_workspace
 from convex_notifier.deliveries import Claim, Deliveries
 from convex_notifier.domain import answer
 from convex_notifier.domain.answer import Answer
+from convex_notifier.domain.backoff import ATTEMPTS
 from convex_notifier.domain.outcome import Delivered, Failed, Outcome, PutOff, Quarantined, RetryIn
 from convex_notifier.session import Session
 from convex_notifier.settlements import Attempt, Settlement, Settlements
@@ -98,8 +99,36 @@ def test_every_outcome_at_once(ledger: Ledger, deliveries: Deliveries, settlemen
         (1, "quarantined", None, "no", None),
     ]
     assert ledger.attempts(waiting.id) == []
-    counted = ledger.rows("SELECT queue, completed, failed FROM queue_counters")
-    assert counted == [{"queue": "notification", "completed": 1, "failed": 2}]
+    counted = ledger.rows("SELECT queue, completed, failed, errors FROM queue_counters")
+    assert counted == [{"queue": "notification", "completed": 1, "failed": 2, "errors": 3}]
+    assert attempt_totals(ledger) == {(outcome, 1) for outcome in ("delivered", "retry", "failed", "quarantined")}
+
+
+def test_totals_of_attempts_stay_when_the_attempts_go(
+    ledger: Ledger, deliveries: Deliveries, settlements: Settlements
+) -> None:
+    ledger.deliver_many(ledger.webhook("http://x/"), 7)
+    settlements.save([settled(claim) for claim in claimed(deliveries, 3)])
+    settlements.save([settled(claim) for claim in claimed(deliveries, 4)])
+    assert attempt_totals(ledger) == {("delivered", 7)}
+    ledger.execute("DELETE FROM attempts")
+    assert attempt_totals(ledger) == {("delivered", 7)}
+
+
+def test_a_delivery_whose_worker_stops_again_and_again_counts_as_failed(ledger: Ledger, deliveries: Deliveries) -> None:
+    ledger.deliver(ledger.webhook("http://x/"))
+    for _ in range(3 + ATTEMPTS):
+        assert len(claimed(deliveries, 1)) == 1 or ledger.count("quarantined") == 1
+        ledger.execute("UPDATE deliveries SET lease_until = now(), due_at = now()")
+    assert ledger.count("quarantined") == 1
+    assert ledger.rows("SELECT completed, failed FROM queue_counters") == [{"completed": 0, "failed": 1}]
+    assert attempt_totals(ledger) == set(), "nobody knows of an attempt that was made"
+
+
+def attempt_totals(ledger: Ledger) -> set[tuple[str, int]]:
+    rows = ledger.rows("SELECT channel, outcome, sum(attempts)::int AS n FROM attempt_totals GROUP BY 1, 2")
+    assert {row["channel"] for row in rows} <= {"webhook"}
+    return {(row["outcome"], row["n"]) for row in rows}
 
 
 def test_the_lost_among_many_are_named_and_not_written(

@@ -12,6 +12,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from convex_common.measures import Measures
+from convex_common.postgres.async_database import AsyncDatabase
+from convex_common.postgres.database import Limits
 from convex_common.redis.measures import Batch, MeasureStore
 from tests.support.debian import program_or_skip
 from tests.support.rest import Api, token_of
@@ -187,6 +189,19 @@ def test_without_redis_the_databases_figures_stay(api: Api) -> None:
     assert health["components"]["stores"] == {"score": 75, "reason": "Redis is away"}
     assert "queue_job_count" in told["prometheus"].text
     assert "websocket" not in told["prometheus"].text
+
+
+def test_without_postgres_the_score_is_told_all_the_same(api: Api) -> None:
+    assert api.get("/api/metrics/health", role="viewer").json()["components"]["stores"]["score"] == 75
+    away = AsyncDatabase("postgresql://nobody@127.0.0.1:1/none", "tests", limits=Limits(connect=1, checkout=1))
+    api.gateway.database, there = away, api.gateway.database
+    try:  # who asks is remembered
+        health = api.get("/api/metrics/health", role="viewer").json()
+        assert (health["score"], health["status"]) == (0, "unhealthy")
+        assert health["components"]["stores"] == {"score": 0, "reason": "PostgreSQL is away"}
+        assert api.get("/api/metrics/alerts", role="viewer").status_code == 503
+    finally:
+        api.gateway.database = there
 
 
 @pytest.mark.parametrize("name", PATHS)
