@@ -41,7 +41,7 @@ from convex_gateway.memberships import Memberships, in_database
 from convex_gateway.origins import Site
 from convex_gateway.settings import GatewaySettings
 from convex_gateway.signin.sessions import Sessions
-from convex_gateway.tokens import TokenReader
+from convex_gateway.tokens import SecretSource, TokenReader
 from tests.support.postgres import Store
 
 SECRET = "a secret of thirty-two bytes or more"
@@ -95,7 +95,7 @@ async def live_gateway(
     database = AsyncDatabase(database_url, "live-tests", size=4, limits=Limits(connect=2, statement=3, checkout=2))
     metrics = Metrics(CollectorRegistry())
     measures = Measures()
-    tokens = TokenReader(SECRET, algorithms=("HS256",), issuer="convex", audience="convex")
+    tokens = TokenReader(SecretSource(SECRET, algorithms=["HS256"], issuer="convex"), audience="convex")
     sessions = Sessions(database, metrics, Ids(), Site())
     authenticator = Authenticator(
         tokens, Memberships(in_database(database), metrics), api_keys.in_database(database, metrics), sessions

@@ -44,11 +44,12 @@ from convex_gateway.context import Gateway
 from convex_gateway.limits.limiter import RateLimits
 from convex_gateway.limits.policies import Policies
 from convex_gateway.limits.quotas import Quotas
+from convex_gateway.documents import Documents
 from convex_gateway.memberships import Memberships, in_database
 from convex_gateway.origins import Site
 from convex_gateway.positions import in_database as positions_in
 from convex_gateway.signin.sessions import Sessions
-from convex_gateway.tokens import TokenReader
+from convex_gateway.tokens import SecretSource, TokenReader
 from tests.support.postgres import Store
 from tests.support.valkey import Valkey
 
@@ -275,6 +276,10 @@ def gateway_of(
     publisher = publisher or redis
     positions = Positions(positions_in(database), fresh=fresh)
     tokens = TokenReader(SECRET, algorithms=["HS256"], issuer="convex", audience="convex")
+def gateway_of(database: AsyncDatabase, threads: Database, redis: Remembered) -> Gateway:
+    """What REST needs; the live feed and the inbox are others'."""
+    ids, metrics = Ids(), Metrics(CollectorRegistry())
+    tokens = TokenReader(SecretSource(SECRET, algorithms=["HS256"], issuer="convex"), audience="convex")
     absent = cast("Any", SimpleNamespace())
     sessions = Sessions(database, metrics, ids, Site())
     authenticator = Authenticator(
@@ -298,4 +303,5 @@ def gateway_of(
         quotas=Quotas(),
         secrets=SecretBox([Fernet.generate_key().decode()]),
         sessions=sessions,
+        documents=Documents(),
     )

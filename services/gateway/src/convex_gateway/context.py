@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from convex_common.redis.cache.cache import Cache
     from convex_common.redis.measures import MeasureStore
     from convex_common.secretbox import SecretBox
+    from convex_gateway.documents import Documents
     from convex_gateway.ingest.writer import InboxWriter
     from convex_gateway.limits.limiter import RateLimits
     from convex_gateway.limits.quotas import Quotas
+    from convex_gateway.jwks import KeySet
     from convex_gateway.live.hub import Hub
     from convex_gateway.signin.sessions import Sessions
 
@@ -47,4 +49,6 @@ class Gateway:
     sessions: Sessions
     limits: RateLimits
     quotas: Quotas
+    documents: Documents
+    keys: KeySet | None = None
     serving: bool = field(default=False)

@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
@@ -39,10 +40,12 @@ from convex_gateway import api_keys
 from convex_gateway.app import Lifespan, create_app
 from convex_gateway.auth import Authenticator
 from convex_gateway.context import Gateway
+from convex_gateway.documents import Documents
 from convex_gateway.ingest.writer import InboxWriter
 from convex_gateway.limits.limiter import RateLimits
 from convex_gateway.limits.policies import Policies
 from convex_gateway.limits.quotas import Quotas
+from convex_gateway.jwks import KeySet
 from convex_gateway.live.hub import Hub
 from convex_gateway.live.server import DrainingServer, options
 from convex_gateway.memberships import Memberships
@@ -51,7 +54,7 @@ from convex_gateway.origins import Site
 from convex_gateway.positions import in_database
 from convex_gateway.settings import GatewaySettings
 from convex_gateway.signin.sessions import Sessions
-from convex_gateway.tokens import TokenReader
+from convex_gateway.tokens import JwksSource, SecretSource, Source, TokenReader
 
 log = logging.getLogger(__name__)
 
@@ -116,17 +119,14 @@ def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublishe
     ids = Ids()
     database = AsyncDatabase(settings.database_url, APPLICATION)
     hints = AsyncSender(settings.redis_url, settings.queue_prefix)
-    tokens = TokenReader(
-        settings.jwt_secret.get_secret_value(),
-        algorithms=settings.algorithms,
-        issuer=settings.jwt_issuer,
-        audience=settings.jwt_audience,
-    )
+    documents = Documents()
+    keys = KeySet(partial(documents.get, settings.jwt_jwks_url)) if settings.jwt_jwks_url else None
     lifetime = dt.timedelta(seconds=settings.session_ttl)
     sessions = Sessions(database, metrics, ids, Site(settings.public_url), lifetime=lifetime)
     members = Memberships(members_in(database), metrics, measures)
     positions = Positions(in_database(database))
-    authenticator = Authenticator(tokens, members, api_keys.in_database(database, metrics), sessions)
+    keys_of_api = api_keys.in_database(database, metrics)
+    authenticator = Authenticator(_tokens(settings, keys), members, keys_of_api, sessions)
     return Gateway(
         settings=settings,
         database=database,
@@ -147,7 +147,19 @@ def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublishe
         sessions=sessions,
         quotas=Quotas.of(settings),
         limits=RateLimits(Policies.of(settings), SharedRates(settings.cache_redis_url, settings.queue_prefix), metrics),
+        documents=documents,
+        keys=keys,
     )
+
+
+def _tokens(settings: GatewaySettings, keys: KeySet | None) -> TokenReader:
+    sources: list[Source] = []
+    if settings.jwt_secret is not None:
+        secret, issuer = settings.jwt_secret.get_secret_value(), settings.jwt_secret_issuer or settings.jwt_issuer
+        sources.append(SecretSource(secret, algorithms=settings.secret_algorithms, issuer=issuer))
+    if keys is not None:
+        sources.append(JwksSource(keys, algorithms=settings.jwks_algorithms, issuer=settings.jwt_issuer))
+    return TokenReader(*sources, audience=settings.jwt_audience)
 
 
 def _config(settings: GatewaySettings, app: FastAPI) -> uvicorn.Config:
@@ -179,6 +191,8 @@ def _lifespan(gateway: Gateway, threads: Database) -> Lifespan:
         threads.open()
         await gateway.writer.start()
         await gateway.hub.start()
+        if gateway.keys is not None:
+            gateway.keys.start()
         gc.collect()
         gc.freeze()
         gateway.serving = True
@@ -187,6 +201,9 @@ def _lifespan(gateway: Gateway, threads: Database) -> Lifespan:
         gateway.serving = False
         await gateway.writer.stop()
         await gateway.hub.stop()
+        if gateway.keys is not None:
+            await gateway.keys.stop()
+        await gateway.documents.aclose()
         await gateway.sender.aclose()
         await gateway.cache.aclose()
         await gateway.limits.aclose()

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic_core import PydanticCustomError
 
 from convex_common.errors import SettingsError
 from convex_common.secretbox import SecretBox
 from convex_common.settings import CommonSettings, Port
+from convex_gateway import jwk
+from convex_gateway.origins import place_of
 
-ALGORITHMS = frozenset({"HS256", "HS384", "HS512"})
+SECRET_ALGORITHMS = frozenset({"HS256", "HS384", "HS512"})
+JWKS_DEFAULT = ("RS256", "PS256", "ES256", "EdDSA")
 SECRET_BYTES = 32
 _SECRET_CURE = f"give {SECRET_BYTES} random bytes or more, e.g. from `openssl rand -hex 32`"
 
 _QUOTA = "give how many a workspace may have, 0 for no limit"
 _EVENTS = "give events a second, 0 for no limit"
 _REQUESTS = "give requests a second, 0 for no limit"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def _issuer_url(url: str) -> str:
+    """Who can change what is read there can sign in as anybody, so it takes HTTPS, but for this very machine."""
+    place = place_of(url)
+    if url and (place is None or not (place[0] == "https" or (place[0] == "http" and place[1] in _LOOPBACK))):
+        raise PydanticCustomError("url", "is no address that starts with https://")
+    return url
+
+
+IssuerUrl = Annotated[str, AfterValidator(_issuer_url)]
 
 
 class GatewaySettings(CommonSettings):
@@ -29,10 +45,16 @@ class GatewaySettings(CommonSettings):
     gateway_port: Port = Field(default=8080, description="give a port from 1 to 65535")
     forwarded_allow_ips: str = Field(default="127.0.0.1", description="give the proxies' addresses, comma-separated")
 
-    jwt_secret: SecretStr = Field(description=_SECRET_CURE)
-    jwt_issuer: str = Field(default="convex", description="give the `iss` of the tokens")
-    jwt_audience: str = Field(default="convex", description="give the `aud` of the tokens")
-    jwt_algorithms: str = Field(default="HS256", description="give HS256, HS384 or HS512, comma-separated")
+    jwt_secret: SecretStr | None = Field(default=None, description=_SECRET_CURE)
+    jwt_jwks_url: IssuerUrl = Field(default="", description="give https://ISSUER/…/jwks.json, or leave it out")
+    jwt_issuer: str = Field(default="convex", min_length=1, description="give the `iss` of the tokens")
+    jwt_secret_issuer: str = Field(
+        default="", description="give the `iss` of tokens signed with JWT_SECRET where JWT_ISSUER is another's"
+    )
+    jwt_audience: str = Field(default="convex", min_length=1, description="give the `aud` of the tokens")
+    jwt_algorithms: str = Field(
+        default="", description="give algorithms such as HS256 (JWT_SECRET) or RS256 (JWT_JWKS_URL), comma-separated"
+    )
     public_url: str = Field(
         default="",
         pattern=r"^(https?://[^/?#@\s]+)?$",
@@ -76,9 +98,14 @@ class GatewaySettings(CommonSettings):
     )
 
     @property
-    def algorithms(self) -> tuple[str, ...]:
-        """The signatures that a token may carry."""
-        return _listed(self.jwt_algorithms)
+    def secret_algorithms(self) -> tuple[str, ...]:
+        """The signatures that a token of JWT_SECRET may carry: none that a public key verifies."""
+        return tuple(name for name in _listed(self.jwt_algorithms) or ("HS256",) if name in SECRET_ALGORITHMS)
+
+    @property
+    def jwks_algorithms(self) -> tuple[str, ...]:
+        """The signatures that a token of JWT_JWKS_URL's keys may carry: none that a secret makes."""
+        return tuple(name for name in _listed(self.jwt_algorithms) or JWKS_DEFAULT if name in jwk.ALGORITHMS)
 
     @property
     def encryption_key_list(self) -> tuple[str, ...]:
@@ -92,16 +119,34 @@ class GatewaySettings(CommonSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if len(self.jwt_secret.get_secret_value().encode()) < SECRET_BYTES:
-            raise SettingsError("JWT_SECRET: is too short", cure=_SECRET_CURE)
-        if not self.algorithms or not ALGORITHMS.issuperset(self.algorithms):
-            raise SettingsError("JWT_ALGORITHMS: names none or an unknown one", cure="give HS256, HS384 or HS512")
+        self._check_tokens()
         if self.ws_timeout <= self.ws_heartbeat_interval:
             raise SettingsError(
                 "WS_TIMEOUT: must be longer than WS_HEARTBEAT_INTERVAL", cure="give twice the interval, e.g. 60000"
             )
         SecretBox(self.encryption_key_list)
         return self
+
+    def _check_tokens(self) -> None:
+        if self.jwt_secret is None and not self.jwt_jwks_url:
+            raise SettingsError("JWT_SECRET: is missing", cure=f"{_SECRET_CURE}, or give JWT_JWKS_URL")
+        if self.jwt_secret is not None and len(self.jwt_secret.get_secret_value().encode()) < SECRET_BYTES:
+            raise SettingsError("JWT_SECRET: is too short", cure=_SECRET_CURE)
+        named = _listed(self.jwt_algorithms)
+        usable = (SECRET_ALGORITHMS if self.jwt_secret is not None else frozenset()) | (
+            jwk.ALGORITHMS if self.jwt_jwks_url else frozenset()
+        )
+        if (self.jwt_algorithms and not named) or not usable.issuperset(named):
+            raise SettingsError(
+                "JWT_ALGORITHMS: names none, an unknown one, or one that nothing given here verifies",
+                cure="give HS256, HS384 or HS512 for JWT_SECRET, RS256, PS256, ES256 or EdDSA for JWT_JWKS_URL",
+            )
+        for name, given, its in (
+            ("JWT_SECRET", self.jwt_secret is not None, self.secret_algorithms),
+            ("JWT_JWKS_URL", bool(self.jwt_jwks_url), self.jwks_algorithms),
+        ):
+            if given and not its:
+                raise SettingsError(f"JWT_ALGORITHMS: names none for {name}", cure=f"add one, or leave {name} out")
 
 
 def _listed(text: str) -> tuple[str, ...]:

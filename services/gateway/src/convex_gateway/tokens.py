@@ -1,4 +1,4 @@
-"""JSON Web Tokens signed with the installation's secret."""
+"""JSON Web Tokens, signed with the installation's secret or with an issuer's keys."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import jwt
 
 from convex_common.errors import Unauthorized
 from convex_gateway.auth import Role
+
+if TYPE_CHECKING:
+    from convex_gateway.jwk import Key
+    from convex_gateway.jwks import KeySet
 
 REQUIRED = ("exp", "iat", "iss", "aud", "sub", "workspace_id", "role")
 LEEWAY = 10
@@ -34,56 +38,145 @@ class Claims:
     operator: bool
 
 
+class Source(Protocol):
+    """What signs tokens: the algorithms that are its own, and the issuer that its tokens name."""
+
+    @property
+    def algorithms(self) -> frozenset[str]:
+        """Those that a token of its may be signed by."""
+
+    @property
+    def issuer(self) -> str:
+        """The `iss` of its tokens."""
+
+    async def find(self, kid: str | None, algorithm: str) -> Sequence[Verifier]:
+        """The keys that may verify such a token. StoreUnavailable where that cannot be told now."""
+
+    def holds(self, verifier: Verifier) -> bool:
+        """Whether what was verified by it is good still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Something to verify a signature with; `key` is its name for its source."""
+
+    public: Any
+    key: Key | None = None
+
+
+class SecretSource:
+    """Tokens signed with the installation's secret."""
+
+    def __init__(self, secret: str, *, algorithms: Sequence[str], issuer: str) -> None:
+        self.algorithms = frozenset(algorithms)
+        self.issuer = issuer
+        self._verifier = Verifier(secret)
+
+    async def find(self, kid: str | None, algorithm: str) -> Sequence[Verifier]:
+        """The secret, whatever it is called."""
+        return (self._verifier,)
+
+    def holds(self, verifier: Verifier) -> bool:
+        """It stays as long as the process."""
+        return True
+
+
+class JwksSource:
+    """Tokens signed with one of an issuer's keys."""
+
+    def __init__(self, keys: KeySet, *, algorithms: Sequence[str], issuer: str) -> None:
+        self.algorithms = frozenset(algorithms)
+        self.issuer = issuer
+        self._keys = keys
+
+    async def find(self, kid: str | None, algorithm: str) -> Sequence[Verifier]:
+        """The issuer's keys of this name. IssuerAway."""
+        return [Verifier(key.public, key) for key in await self._keys.find(kid, algorithm)]
+
+    def holds(self, verifier: Verifier) -> bool:
+        """While the issuer has the key."""
+        return verifier.key is not None and self._keys.holds(verifier.key)
+
+
 class TokenReader:
     """Verifies a token's signature once and remembers its claims by the token's digest, for the latest 10,000.
 
-    The algorithms are pinned: what a token's header asks for decides nothing.
+    Each algorithm belongs to one source, so a token's header chooses among pinned pairs and decides nothing else: keys
+    that it brings or points to are not looked at. What a key has verified is forgotten with the key.
     """
 
-    def __init__(
-        self, secret: str, *, algorithms: Sequence[str], issuer: str, audience: str, remembered: int = 10_000
-    ) -> None:
-        self._secret = secret
-        self._algorithms = list(algorithms)
-        self._issuer = issuer
+    def __init__(self, *sources: Source, audience: str, remembered: int = 10_000) -> None:
+        self._sources = {algorithm: source for source in sources for algorithm in source.algorithms}
+        if len(self._sources) != sum(len(source.algorithms) for source in sources):
+            raise ValueError("an algorithm belongs to one source")
         self._audience = audience
         self._remembered = remembered
-        self._claims: OrderedDict[bytes, Claims] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[Claims, Source, Verifier]] = OrderedDict()
 
     async def read(self, token: str, now: float) -> Claims:
-        """The claims, or Unauthorized with the reason and without the token. `now` in seconds since the epoch."""
+        """The claims, or Unauthorized with the reason and without the token. `now` in seconds since the epoch.
+
+        StoreUnavailable where its issuer's keys are not known and cannot be fetched.
+        """
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-        claims = self._claims.get(digest)
-        if claims is None:
-            claims = self._verified(token)
-            self._claims[digest] = claims
-            if len(self._claims) > self._remembered:
-                self._claims.popitem(last=False)
-        else:
-            self._claims.move_to_end(digest)
+        known = self._known.get(digest)
+        if known is None or not known[1].holds(known[2]):
+            known = await self._verified(token)
+            self._known[digest] = known
+            if len(self._known) > self._remembered:
+                self._known.popitem(last=False)
+        self._known.move_to_end(digest)
+        claims = known[0]
         if claims.expires_at <= now:
-            self._claims.pop(digest, None)
+            self._known.pop(digest, None)
             raise Unauthorized("the token has expired", cure="sign in again")
         return claims
 
-    def _verified(self, token: str) -> Claims:
+    async def _verified(self, token: str) -> tuple[Claims, Source, Verifier]:
         if len(token) > LONGEST_TOKEN:
             raise Unauthorized("the token is too long to be one of ours")
+        header = _header(token)
+        algorithm, kid = header.get("alg"), header.get("kid")
+        source = self._sources.get(algorithm) if isinstance(algorithm, str) else None
+        if algorithm is None or source is None:
+            raise Unauthorized("the token is signed by an algorithm that is not accepted here")
+        for verifier in await source.find(kid, algorithm):
+            try:
+                payload = self._decoded(token, verifier.public, algorithm, source.issuer)
+            except jwt.InvalidSignatureError:
+                continue
+            return _claims(payload), source, verifier
+        raise Unauthorized("the token's signature is not ours")
+
+    def _decoded(self, token: str, key: Any, algorithm: str, issuer: str) -> dict[str, Any]:
         try:
-            payload = jwt.decode(
+            payload: dict[str, Any] = jwt.decode(
                 token,
-                self._secret,
-                algorithms=self._algorithms,
-                issuer=self._issuer,
+                key,
+                algorithms=[algorithm],
+                issuer=issuer,
                 audience=self._audience,
                 leeway=LEEWAY,
                 options={"require": list(REQUIRED), "verify_exp": False},
             )
+        except jwt.InvalidSignatureError:
+            raise
         except jwt.InvalidTokenError as error:
             raise Unauthorized(_reason(error)) from None
         except (ValueError, TypeError, RecursionError):
             raise Unauthorized("the token is malformed") from None
-        return _claims(payload)
+        return payload
+
+
+def _header(token: str) -> Mapping[str, Any]:
+    """What it says of its signature, of which `alg` and `kid` are looked at."""
+    try:
+        header = jwt.get_unverified_header(token)
+    except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError):
+        raise Unauthorized("the token is malformed") from None
+    if "crit" in header:
+        raise Unauthorized("the token asks for extensions that are not known here")
+    return header
 
 
 def _claims(payload: Mapping[str, Any]) -> Claims:
@@ -108,14 +201,10 @@ def _reason(error: jwt.InvalidTokenError) -> str:
     match error:
         case jwt.MissingRequiredClaimError():
             return f"the token has no claim {error.claim}"
-        case jwt.InvalidAlgorithmError():
-            return "the token is signed by an algorithm that is not accepted here"
         case jwt.InvalidAudienceError():
             return "the token is for another audience"
         case jwt.InvalidIssuerError():
             return "the token is from another issuer"
         case jwt.ImmatureSignatureError() | jwt.InvalidIssuedAtError():
             return "the token is not valid yet"
-        case jwt.InvalidSignatureError():
-            return "the token's signature is not ours"
     return "the token is malformed"

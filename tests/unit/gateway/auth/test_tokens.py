@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from convex_common.errors import Unauthorized
 from convex_gateway.auth import Role
-from convex_gateway.tokens import LONGEST_TOKEN, Claims, TokenReader
+from convex_gateway.tokens import LONGEST_TOKEN, Claims, SecretSource, TokenReader
 
 SECRET = "a secret that is only good for tests, 32 bytes and more"
 WORKSPACE = uuid.uuid4()
@@ -35,7 +35,9 @@ CLAIMS: dict[str, Any] = {
 
 
 def reader(remembered: int = 10) -> TokenReader:
-    return TokenReader(SECRET, algorithms=["HS256"], issuer="convex", audience="convex", remembered=remembered)
+    return TokenReader(
+        SecretSource(SECRET, algorithms=["HS256"], issuer="convex"), audience="convex", remembered=remembered
+    )
 
 
 def read(tokens: TokenReader, token: str, now: float) -> Claims:
@@ -84,6 +86,8 @@ REFUSED: dict[str, tuple[str, str]] = {
     "alg missing": (by_hand({"typ": "JWT"}, CLAIMS), ""),
     "key in the header": (
         by_hand({"alg": "HS256", "jwk": {"kty": "oct", "k": "YQ"}}, CLAIMS, b"a"), "signature"),
+    "crit": (by_hand({"alg": "HS256", "crit": ["b64"], "b64": False}, CLAIMS), ""),
+    "kid is a number": (by_hand({"alg": "HS256", "kid": 3}, CLAIMS), "malformed"),
     "another audience": (signed(aud="billing"), "audience"),
     "another issuer": (signed(iss="evil"), "issuer"),
     "issued in the future": (signed(iat=NOW + 3600), "not valid yet"),
@@ -152,6 +156,6 @@ def test_a_remembered_token_expires_all_the_same() -> None:
 
 def test_several_algorithms_may_be_pinned() -> None:
     secret = SECRET * 2
-    tokens = TokenReader(secret, algorithms=["HS256", "HS512"], issuer="convex", audience="convex")
+    tokens = TokenReader(SecretSource(secret, algorithms=["HS256", "HS512"], issuer="convex"), audience="convex")
     for algorithm in ("HS256", "HS512"):
         assert read(tokens, signed(secret, algorithm), NOW).user_id == "ada"

@@ -20,7 +20,7 @@ GOOD = {
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in ("JWT_ALGORITHMS", "WS_TIMEOUT", "WS_HEARTBEAT_INTERVAL", "GATEWAY_PORT", "JWT_ISSUER"):
+    for name in ("JWT_ALGORITHMS", "WS_TIMEOUT", "WS_HEARTBEAT_INTERVAL", "GATEWAY_PORT", "JWT_ISSUER", "JWT_JWKS_URL"):
         monkeypatch.delenv(name, raising=False)
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
@@ -29,7 +29,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def test_the_defaults_are_the_contracts(environment: pytest.MonkeyPatch) -> None:
     settings = load(GatewaySettings)
-    assert (settings.algorithms, settings.jwt_issuer, settings.jwt_audience) == (("HS256",), "convex", "convex")
+    assert (settings.secret_algorithms, settings.jwt_issuer, settings.jwt_audience) == (("HS256",), "convex", "convex")
     assert (settings.ws_heartbeat_interval, settings.ws_timeout, settings.ws_max_per_user) == (30_000, 60_000, 50)
     assert settings.encryption_key_list == (KEY,)
     assert settings.allowed_origins == ()
@@ -43,7 +43,29 @@ def test_lists_are_separated_by_commas(environment: pytest.MonkeyPatch) -> None:
     settings = load(GatewaySettings)
     assert settings.encryption_key_list == (other, KEY)
     assert settings.allowed_origins == ("https://a.example", "https://b.example")
-    assert settings.algorithms == ("HS256", "HS512")
+    assert settings.secret_algorithms == ("HS256", "HS512")
+
+
+DEFAULT = ("RS256", "PS256", "ES256", "EdDSA")
+TOKENS: dict[str, tuple[dict[str, str], tuple[str, ...], tuple[str, ...]]] = {
+    "a secret": ({}, ("HS256",), ()),
+    "a key set": ({"JWT_SECRET": "", "JWT_JWKS_URL": "https://a.example/jwks"}, (), DEFAULT),
+    "both": ({"JWT_JWKS_URL": "https://a.example/jwks"}, ("HS256",), DEFAULT),
+    "both, named": (
+        {"JWT_JWKS_URL": "https://a.example/jwks", "JWT_ALGORITHMS": "HS512,ES384"}, ("HS512",), ("ES384",)),
+    "on this machine": (
+        {"JWT_JWKS_URL": "http://127.0.0.1:8081/jwks", "JWT_ALGORITHMS": "HS256,RS256"}, ("HS256",), ("RS256",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TOKENS)
+def test_algorithms_are_pinned_to_what_verifies_them(environment: pytest.MonkeyPatch, case: str) -> None:
+    given, secret, issuer = TOKENS[case]
+    for name, value in given.items():
+        environment.setenv(name, value)
+    settings = load(GatewaySettings)
+    assert (settings.secret_algorithms if settings.jwt_secret else ()) == secret
+    assert (settings.jwks_algorithms if settings.jwt_jwks_url else ()) == issuer
 
 
 @pytest.mark.parametrize(
@@ -54,6 +76,13 @@ def test_lists_are_separated_by_commas(environment: pytest.MonkeyPatch) -> None:
         ("JWT_ALGORITHMS", "none"),
         ("JWT_ALGORITHMS", "HS256,RS256"),
         ("JWT_ALGORITHMS", ","),
+        ("JWT_ALGORITHMS", "RS256"),
+        ("JWT_JWKS_URL", "http://issuer.example/jwks"),
+        ("JWT_JWKS_URL", "file:///etc/passwd"),
+        ("JWT_JWKS_URL", "issuer.example"),
+        ("PUBLIC_URL", "alerts.example.com"),
+        ("PUBLIC_URL", "https://alerts.example.com/path"),
+        ("SESSION_TTL", "5"),
         ("ENCRYPTION_KEYS", ""),
         ("ENCRYPTION_KEYS", "short and secret"),
         pytest.param("ENCRYPTION_KEYS", f"{KEY},short and secret", id="ENCRYPTION_KEYS-a second that is short"),
