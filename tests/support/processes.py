@@ -58,7 +58,7 @@ def free_ports(count: int) -> list[int]:
 
 @contextlib.contextmanager
 def gateway_process(database_url: str, **changed: str) -> Iterator[GatewayProcess]:
-    """Ready to serve; ended with the test."""
+    """Ready to serve; ended with the test. `{port}` in a setting is the port that it serves on."""
     port, metrics_port, nowhere = free_ports(3)
     environment = {
         "PATH": os.environ["PATH"],
@@ -70,7 +70,7 @@ def gateway_process(database_url: str, **changed: str) -> Iterator[GatewayProces
         "GATEWAY_PORT": str(port),
         "PROMETHEUS_PORT": str(metrics_port),
         "METRICS_HOST": "127.0.0.1",
-    } | changed
+    } | {name: value.replace("{port}", str(port)) for name, value in changed.items()}
     with tempfile.NamedTemporaryFile(prefix="convex-gateway-", suffix=".log") as log:
         popen = subprocess.Popen([sys.executable, "-m", "convex_gateway.main"], env=environment, stderr=log)
         process = GatewayProcess(popen, port, Path(log.name))

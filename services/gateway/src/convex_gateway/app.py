@@ -43,6 +43,7 @@ from convex_gateway.routes import (
     rules,
 )
 from convex_gateway.shield import Shield
+from convex_gateway.signin.oidc import routes as oidc
 from convex_gateway.signin.routes import routes as sign_in
 
 RESOURCES = (
@@ -111,7 +112,7 @@ def create_app(gateway: Gateway, *, parts: Parts | None = None, lifespan: Lifesp
     )
     app.state.gateway = gateway
     rest = [route for resource in RESOURCES for route in resource.resource.routes]
-    app.router.routes.extend([*parts.first, *rest, *sign_in, *health.routes(), *parts.last])
+    app.router.routes.extend([*parts.first, *rest, *sign_in, *oidc, *health.routes(), *parts.last])
 
     @cache
     def described() -> dict[str, Any]:

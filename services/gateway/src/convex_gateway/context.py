@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from convex_gateway.limits.quotas import Quotas
     from convex_gateway.jwks import KeySet
     from convex_gateway.live.hub import Hub
+    from convex_gateway.signin.provider import Provider
     from convex_gateway.signin.sessions import Sessions
 
 
@@ -51,4 +52,5 @@ class Gateway:
     quotas: Quotas
     documents: Documents
     keys: KeySet | None = None
+    provider: Provider | None = None
     serving: bool = field(default=False)

@@ -53,6 +53,8 @@ from convex_gateway.memberships import in_database as members_in
 from convex_gateway.origins import Site
 from convex_gateway.positions import in_database
 from convex_gateway.settings import GatewaySettings
+from convex_gateway.signin.oidc import CALLBACK
+from convex_gateway.signin.provider import Provider
 from convex_gateway.signin.sessions import Sessions
 from convex_gateway.tokens import JwksSource, SecretSource, Source, TokenReader
 
@@ -149,6 +151,7 @@ def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublishe
         limits=RateLimits(Policies.of(settings), SharedRates(settings.cache_redis_url, settings.queue_prefix), metrics),
         documents=documents,
         keys=keys,
+        provider=_provider(settings, documents),
     )
 
 
@@ -160,6 +163,19 @@ def _tokens(settings: GatewaySettings, keys: KeySet | None) -> TokenReader:
     if keys is not None:
         sources.append(JwksSource(keys, algorithms=settings.jwks_algorithms, issuer=settings.jwt_issuer))
     return TokenReader(*sources, audience=settings.jwt_audience)
+
+
+def _provider(settings: GatewaySettings, documents: Documents) -> Provider | None:
+    if not settings.oidc_issuer:
+        return None
+    return Provider(
+        documents,
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret.get_secret_value() if settings.oidc_client_secret else None,
+        scopes=settings.oidc_scopes,
+        redirect_uri=settings.public_url.rstrip("/") + CALLBACK,
+    )
 
 
 def _config(settings: GatewaySettings, app: FastAPI) -> uvicorn.Config:

@@ -12,6 +12,8 @@ from starlette.types import Scope
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _PAGES: Final = {"ws": "http", "wss": "https"}
 
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
 Place = tuple[str, str, int]
 
 
@@ -40,6 +42,12 @@ def _matches(place: Place, entry: str) -> bool:
     if (scheme, port) != (place[0], place[2]):
         return False
     return place[1].endswith(host[1:]) if host.startswith("*.") else place[1] == host
+
+
+def protected(url: str) -> bool:
+    """Whether nobody on the way can change what is read there: by HTTPS, or on this very machine."""
+    place = place_of(url)
+    return place is not None and (place[0] == "https" or (place[0] == "http" and place[1] in _LOOPBACK))
 
 
 @dataclass(frozen=True, slots=True)

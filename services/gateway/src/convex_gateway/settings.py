@@ -11,7 +11,7 @@ from convex_common.errors import SettingsError
 from convex_common.secretbox import SecretBox
 from convex_common.settings import CommonSettings, Port
 from convex_gateway import jwk
-from convex_gateway.origins import place_of
+from convex_gateway.origins import protected
 
 SECRET_ALGORITHMS = frozenset({"HS256", "HS384", "HS512"})
 JWKS_DEFAULT = ("RS256", "PS256", "ES256", "EdDSA")
@@ -26,8 +26,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 def _issuer_url(url: str) -> str:
     """Who can change what is read there can sign in as anybody, so it takes HTTPS, but for this very machine."""
-    place = place_of(url)
-    if url and (place is None or not (place[0] == "https" or (place[0] == "http" and place[1] in _LOOPBACK))):
+    if url and not protected(url):
         raise PydanticCustomError("url", "is no address that starts with https://")
     return url
 
@@ -61,6 +60,14 @@ class GatewaySettings(CommonSettings):
         description="give https://HOST, under which browsers reach this installation, or leave it out",
     )
     session_ttl: int = Field(default=43_200, ge=60, le=2_592_000, description="give seconds, from 60 to 2592000")
+    oidc_issuer: IssuerUrl = Field(default="", description="give the provider's https:// issuer, or leave it out")
+    oidc_client_id: str = Field(default="", description="give the id that this installation has at OIDC_ISSUER")
+    oidc_client_secret: SecretStr | None = Field(default=None, description="give the secret that belongs to the id")
+    oidc_scopes: str = Field(
+        default="openid email profile",
+        pattern=r"^openid( [!#-\[\]-~]+)*$",
+        description="give openid and what else is needed to learn of an address, separated by spaces",
+    )
     encryption_keys: SecretStr = Field(
         description="give Fernet keys, comma-separated, the newest first: 32 random bytes each, in URL-safe base64"
     )
@@ -120,6 +127,10 @@ class GatewaySettings(CommonSettings):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         self._check_tokens()
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise SettingsError("OIDC_CLIENT_ID: is missing", cure="give the id that OIDC_ISSUER knows us by")
+        if self.oidc_issuer and not self.public_url:
+            raise SettingsError("PUBLIC_URL: is missing", cure="give https://HOST: OIDC_ISSUER sends people back to it")
         if self.ws_timeout <= self.ws_heartbeat_interval:
             raise SettingsError(
                 "WS_TIMEOUT: must be longer than WS_HEARTBEAT_INTERVAL", cure="give twice the interval, e.g. 60000"

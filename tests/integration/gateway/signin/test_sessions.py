@@ -159,6 +159,16 @@ def test_signing_out_ends_it(api: Api, browser: Browser) -> None:
     assert browser.call("DELETE", "/auth/session").status_code == 204, "harmless again"
 
 
+def test_beginning_and_end_are_on_the_audit_log(api: Api, browser: Browser) -> None:
+    browser.sign_in(editor(api))
+    browser.call("DELETE", "/auth/session")
+    told = api.rows("SELECT actor, action, subject LIKE 'session:%%', detail FROM audit_log ORDER BY sequence")
+    assert told == [
+        ("editor", "session.started", True, {"way": "token"}),
+        ("editor", "session.ended", True, {}),
+    ]
+
+
 def test_a_session_may_no_more_than_its_token_nor_than_its_member(api: Api, store: Store, browser: Browser) -> None:
     browser.sign_in(token_of(api.workspace_id, "owner", "viewer"))
     assert browser.get("/api/v1/me").json()["role"] == "viewer"

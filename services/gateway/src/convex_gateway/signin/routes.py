@@ -47,7 +47,7 @@ async def get_session(request: Request, response: Response) -> SessionState:
 
     Without a session it says how one can begin.
     """
-    gateway = _gateway(request)
+    gateway = gateway_of(request)
     token = gateway.sessions.token_in(request.scope)
     session = None if token is None else await gateway.sessions.find(token)
     if token is None or session is None:
@@ -63,7 +63,7 @@ async def sign_in(request: Request, response: Response, body: SignIn) -> Session
     The token is exchanged for a session, whose cookie no script can read. The session ends with the token, if not
     before.
     """
-    gateway = _gateway(request)
+    gateway = gateway_of(request)
     csrf.check_source(request.scope, dict(request.scope["headers"]), gateway.sessions.site, required=False)
     principal = await gateway.authenticator.from_token(body.token)
     begun = await gateway.sessions.begin(principal, Way.TOKEN)
@@ -76,7 +76,7 @@ async def switch_workspace(request: Request, response: Response, body: Switch) -
     For who signed in at the identity provider and is a member of several. It is a new session that ends when the old
     one would have.
     """
-    gateway = _gateway(request)
+    gateway = gateway_of(request)
     session = await _own_session(gateway, request)
     wanted = [found for found in await _memberships(gateway, session) if found.workspace_id == body.workspace_id]
     if not wanted:
@@ -91,7 +91,7 @@ async def sign_out(request: Request, response: Response) -> None:
 
     The session ends here at once, and within 60 seconds everywhere else, open sockets included.
     """
-    gateway = _gateway(request)
+    gateway = gateway_of(request)
     token = gateway.sessions.token_in(request.scope)
     if token is not None:
         csrf.check(request.scope, token, gateway.sessions.site)
@@ -174,7 +174,7 @@ async def _state(gateway: Gateway, token: str, session: Session) -> SessionState
 
 
 def _ways(gateway: Gateway) -> list[Way]:
-    return [Way.TOKEN]
+    return [Way.TOKEN] if gateway.provider is None else [Way.OIDC, Way.TOKEN]
 
 
 def _clear(gateway: Gateway, request: Request, response: Response) -> None:
@@ -182,7 +182,8 @@ def _clear(gateway: Gateway, request: Request, response: Response) -> None:
     cookies.clear(response, gateway.sessions.cookie_name(request.scope), secure=secure, same_site="strict")
 
 
-def _gateway(request: Request) -> Gateway:
+def gateway_of(request: Request) -> Gateway:
+    """The gateway that serves it."""
     gateway: Gateway = request.app.state.gateway
     return gateway
 

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.types import Scope
 
+from convex_common.domain.audit import Act
 from convex_common.domain.role import Scope as KeyScope
 from convex_common.errors import Unauthorized
+from convex_common.postgres import audit
 from convex_common.postgres import sessions as rows
 from convex_gateway.auth import Principal, Role
 from convex_gateway.origins import Site
@@ -147,6 +149,8 @@ class Sessions:
         )
         async with self._database.transaction(principal.workspace_id) as connection:
             await rows.add(connection, draft)
+            act = Act(principal.user_id, "session.started", f"session:{draft.id}", {"way": way})
+            await audit.record(connection, principal.workspace_id, act)
         return Begun(token, expires_at)
 
     async def end(self, token: str) -> bool:
@@ -157,6 +161,9 @@ class Sessions:
         workspace_id = session.principal.workspace_id
         async with self._database.transaction(workspace_id) as connection:
             ended = await rows.remove(connection, workspace_id, session.id)
+            if ended:
+                act = Act(session.principal.user_id, "session.ended", f"session:{session.id}", {})
+                await audit.record(connection, workspace_id, act)
         self._known.pop(_digest(token), None)
         return ended
 
