@@ -286,7 +286,7 @@ def gateway_of(database: AsyncDatabase, threads: Database, redis: Remembered) ->
         tokens, Memberships(in_database(database), metrics), api_keys.in_database(database, metrics), sessions
     )
     return Gateway(
-        settings=cast("Any", SimpleNamespace(smtp_host="mail.example.com")),
+        settings=cast("Any", SimpleNamespace(smtp_host="mail.example.com", cors_origins=())),
         database=database,
         authenticator=authenticator,
         actions=AlertActions(threads, ids, NotedPublisher(publisher, positions), Sent(redis)),

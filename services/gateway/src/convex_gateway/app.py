@@ -24,6 +24,7 @@ from convex_common.errors import ConvexError
 from convex_gateway import openapi, problems
 from convex_gateway.body_limit import BodyLimit
 from convex_gateway.context import Gateway
+from convex_gateway.cross_origin import CrossOrigin
 from convex_gateway.routes import (
     alerts,
     analytics,
@@ -96,14 +97,21 @@ def all_parts(gateway: Gateway) -> Parts:
 def create_app(gateway: Gateway, *, parts: Parts | None = None, lifespan: Lifespan | None = None) -> FastAPI:
     """The ASGI application of one gateway; `parts` are all, unless a test wants fewer."""
     parts = all_parts(gateway) if parts is None else parts
+    origins = gateway.settings.cors_origins
+    hot = {at: CrossOrigin(hottest, origins) if origins else hottest for at, hottest in parts.hot.items()}
     app = FastAPI(
         title=openapi.TITLE,
         openapi_url="/openapi.json",
+        docs_url=None,  # the page of our own: FastAPI's loads scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan or _no_lifespan,
         telemetry=_NO_TELEMETRY,
-        middleware=[Middleware(Shield, hot=parts.hot), Middleware(BodyLimit)],
+        middleware=[
+            Middleware(Shield, hot=hot, site=gateway.sessions.site),
+            *([Middleware(CrossOrigin, origins=origins)] if origins else []),
+            Middleware(BodyLimit),
+        ],
         exception_handlers={
             ConvexError: problems.on_convex_error,
             HTTPException: _on_http_error,

@@ -41,6 +41,7 @@ from convex_gateway.app import Lifespan, create_app
 from convex_gateway.auth import Authenticator
 from convex_gateway.context import Gateway
 from convex_gateway.documents import Documents
+from convex_gateway.head_limit import HeadLimit
 from convex_gateway.ingest.writer import InboxWriter
 from convex_gateway.limits.limiter import RateLimits
 from convex_gateway.limits.policies import Policies
@@ -185,7 +186,7 @@ def _config(settings: GatewaySettings, app: FastAPI) -> uvicorn.Config:
         host=settings.gateway_host,
         port=settings.gateway_port,
         loop="uvloop",
-        http="httptools",
+        http=HeadLimit,
         lifespan="on",
         log_config=None,
         log_level=max(logging.WARNING, logging.getLevelNamesMapping()[settings.log_level]),

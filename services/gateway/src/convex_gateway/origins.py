@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from starlette.types import Scope
 
 _PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_SECURE: Final = ("https", "wss")
 _PAGES: Final = {"ws": "http", "wss": "https"}
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -58,8 +59,7 @@ class Site:
 
     def secure(self, scope: Scope) -> bool:
         """Whether the browser speaks HTTPS, to us or to the proxy in front."""
-        place = self._place(scope)
-        return place is not None and place[0] == "https"
+        return self.public_url.startswith("https:") if self.public_url else scope["scheme"] in _SECURE
 
     def is_own(self, origin: str, scope: Scope) -> bool:
         """Whether a page of this origin is one of ours, to the scheme and the port."""

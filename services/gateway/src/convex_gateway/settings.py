@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -11,7 +12,7 @@ from convex_common.errors import SettingsError
 from convex_common.secretbox import SecretBox
 from convex_common.settings import CommonSettings, Port
 from convex_gateway import jwk
-from convex_gateway.origins import protected
+from convex_gateway.origins import place_of, protected
 
 SECRET_ALGORITHMS = frozenset({"HS256", "HS384", "HS512"})
 JWKS_DEFAULT = ("RS256", "PS256", "ES256", "EdDSA")
@@ -58,6 +59,9 @@ class GatewaySettings(CommonSettings):
         default="",
         pattern=r"^(https?://[^/?#@\s]+)?$",
         description="give https://HOST, under which browsers reach this installation, or leave it out",
+    )
+    cors_allowed_origins: str = Field(
+        default="", description="give origins such as https://app.example.com, whose pages may call the API"
     )
     session_ttl: int = Field(default=43_200, ge=60, le=2_592_000, description="give seconds, from 60 to 2592000")
     oidc_issuer: IssuerUrl = Field(default="", description="give the provider's https:// issuer, or leave it out")
@@ -120,6 +124,11 @@ class GatewaySettings(CommonSettings):
         return _listed(self.encryption_keys.get_secret_value())
 
     @property
+    def cors_origins(self) -> tuple[str, ...]:
+        """Origins whose pages may call the API with a token."""
+        return _listed(self.cors_allowed_origins)
+
+    @property
     def allowed_origins(self) -> tuple[str, ...]:
         """Origins that may open a socket besides the gateway's own."""
         return _listed(self.ws_allowed_origins)
@@ -127,6 +136,11 @@ class GatewaySettings(CommonSettings):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         self._check_tokens()
+        if any(origin != "*" and not _is_origin(origin) for origin in self.cors_origins):
+            raise SettingsError(
+                "CORS_ALLOWED_ORIGINS: holds something else than an origin",
+                cure="give https://HOST or https://HOST:PORT, without a path, comma-separated",
+            )
         if self.oidc_issuer and not self.oidc_client_id:
             raise SettingsError("OIDC_CLIENT_ID: is missing", cure="give the id that OIDC_ISSUER knows us by")
         if self.oidc_issuer and not self.public_url:
@@ -158,6 +172,11 @@ class GatewaySettings(CommonSettings):
         ):
             if given and not its:
                 raise SettingsError(f"JWT_ALGORITHMS: names none for {name}", cure=f"add one, or leave {name} out")
+
+
+def _is_origin(text: str) -> bool:
+    """As browsers write it, since it is compared to the letter."""
+    return re.fullmatch(r"https?://[a-z0-9.\[\]:-]+", text) is not None and place_of(text) is not None
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from opentelemetry.trace import SpanKind, format_trace_id
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from convex_common.tracing import exporting, new_traceparent, span_from
+from convex_gateway.origins import Site
 from convex_gateway.problems import internal
 
 log = logging.getLogger(__name__)
@@ -18,8 +19,23 @@ HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"),
 )
+"""On every answer that has no other: whatever it holds, a browser runs nothing of it and shows it in no frame."""
+
+SECURED: Final = (b"strict-transport-security", b"max-age=31536000")
+"""Where the browser speaks HTTPS: for a year it speaks nothing else with this host."""
+
 NOT_STORED: Final = (b"cache-control", b"no-store")
+NEVER_STORED: Final = ("/api/", "/auth/")
+_ADDED: Final = {
+    (api, secure): (*HEADERS, *((NOT_STORED,) if api else ()), *((SECURED,) if secure else ()))
+    for api in (False, True)
+    for secure in (False, True)
+}
 UNTRACED: Final = frozenset({"/healthz", "/readyz"})
 
 
@@ -29,15 +45,19 @@ class Shield:
     `hot` are applications by method and path that are answered right here: routing costs more than their work.
     """
 
-    def __init__(self, app: ASGIApp, hot: Mapping[tuple[str, str], ASGIApp] | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, hot: Mapping[tuple[str, str], ASGIApp] | None = None, site: Site | None = None
+    ) -> None:
         self._app = app
+        self._site = site or Site()
         self._hot = hot or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send, api=scope["path"].startswith("/api/"))
+        api = scope["path"].startswith(NEVER_STORED)
+        answer = _Answer(send, _ADDED[api, self._site.secure(scope)])
         if scope["path"] in UNTRACED:
             await self._app(scope, receive, answer)
             return
@@ -70,9 +90,9 @@ class Shield:
 class _Answer:
     """The way out: adds what headers are missing, remembers what was sent."""
 
-    def __init__(self, send: Send, *, api: bool) -> None:
+    def __init__(self, send: Send, added: Sequence[tuple[bytes, bytes]]) -> None:
         self._send = send
-        self._added = (*HEADERS, NOT_STORED) if api else HEADERS
+        self._added = added
         self.status = 0
 
     @property

