@@ -8,6 +8,8 @@ const LIMITS = {
   minItems: "at least", maxItems: "at most", default: "default", pattern: "pattern", format: "",
 };
 
+// Words in which `names` are marked as Markdown does.
+const marked = (text) => (text ?? "").split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part));
 const nameOf = (reference) => reference.split("/").at(-1);
 
 // A schema in a line: names of shapes are links, everything else is said as TypeScript would.
@@ -40,7 +42,7 @@ function table(rows) {
     element("tr", {},
       element("th", { scope: "row" }, element("code", {}, name), needed ? element("span", { class: "needed" }, " required") : null),
       element("td", {}, ...brief(schema)),
-      element("td", { class: "muted" }, [told, limits(schema ?? {})].filter(Boolean).join("; "))))));
+      element("td", { class: "muted" }, ...marked([told, limits(schema ?? {})].filter(Boolean).join("; ")))))));
 }
 
 const contentOf = (holder) => Object.entries(holder?.content ?? {});
@@ -53,7 +55,7 @@ function operation(path, method, told) {
     element("summary", {},
       element("span", { class: "method", data: { method } }, method.toUpperCase()), element("code", {}, path),
       element("span", { class: "summary" }, told.summary ?? ""), role ? element("span", { class: "severity" }, role) : null),
-    told.description ? element("p", {}, told.description) : null,
+    told.description ? element("p", {}, ...marked(told.description)) : null,
     parameters.length ? element("h3", {}, "Parameters") : null,
     parameters.length ? table(parameters.map((one) => [`${one.name} (${one.in})`, one.required, one.schema, one.description])) : null,
     body.length ? element("h3", {}, "Body") : null,
@@ -62,7 +64,7 @@ function operation(path, method, told) {
     element("table", {}, element("tbody", {}, ...Object.entries(told.responses).map(([status, answer]) =>
       element("tr", {},
         element("th", { scope: "row" }, element("code", {}, status)),
-        element("td", {}, answer.description),
+        element("td", {}, ...marked(answer.description)),
         element("td", {}, ...contentOf(answer).flatMap(([, { schema }]) => brief(schema))))))));
 }
 
@@ -70,7 +72,7 @@ function shape(name, schema) {
   const required = new Set(schema.required ?? []);
   const fields = Object.entries(schema.properties ?? {});
   return element("details", { class: "operation", id: `shape-${name}` },
-    element("summary", {}, element("code", {}, name), element("span", { class: "summary" }, schema.description ?? "")),
+    element("summary", {}, element("code", {}, name), element("span", { class: "summary" }, ...marked(schema.description))),
     fields.length ? table(fields.map(([field, one]) => [field, required.has(field), one, one.description]))
       : element("p", {}, ...brief(schema)));
 }
@@ -87,7 +89,7 @@ async function show() {
   if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
   const api = await answer.json();
   setText(byId("version"), api.info.version);
-  setText(byId("about"), api.info.description ?? "");
+  byId("about").replaceChildren(...marked(api.info.description));
   const tags = new Map();
   for (const [path, item] of Object.entries(api.paths)) {
     for (const method of METHODS.filter((one) => one in item)) {
