@@ -55,5 +55,5 @@ def unseal(sealed: str, box: SecretBox) -> Flow | None:
 def target_of(asked: str) -> str:
     """A path of our own page, whatever is asked for: nothing that a browser could take for another host."""
     own = asked.startswith("/") and not asked.startswith(("//", "/\\"))
-    plain = asked.isascii() and asked.isprintable() and not any(letter in asked for letter in '\\#"<> ')
+    plain = asked.isascii() and asked.isprintable() and not any(letter in asked for letter in '\\"<> ')
     return asked if own and plain and len(asked) <= LONGEST_TARGET else HOME

@@ -198,6 +198,7 @@ function signedOut(message = "", ways = null) {
   byId("sign-in").hidden = false;
   const oidc = ways?.includes("oidc");
   if (ways) byId("oidc").hidden = !oidc;
+  byId("oidc").href = `/auth/oidc/login?to=${encodeURIComponent(`/${location.hash}`)}`; // the alert that a link named
   setText(byId("sign-in-error"), message);
   byId(oidc ? "oidc" : "token").focus();
 }
