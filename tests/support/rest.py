@@ -41,10 +41,10 @@ from convex_gateway import api_keys
 from convex_gateway.app import Parts, create_app
 from convex_gateway.auth import Authenticator, Role
 from convex_gateway.context import Gateway
+from convex_gateway.documents import Documents
 from convex_gateway.limits.limiter import RateLimits
 from convex_gateway.limits.policies import Policies
 from convex_gateway.limits.quotas import Quotas
-from convex_gateway.documents import Documents
 from convex_gateway.memberships import Memberships, in_database
 from convex_gateway.origins import Site
 from convex_gateway.positions import in_database as positions_in
@@ -275,10 +275,6 @@ def gateway_of(
     ids, metrics, measures = Ids(), Metrics(CollectorRegistry()), Measures()
     publisher = publisher or redis
     positions = Positions(positions_in(database), fresh=fresh)
-    tokens = TokenReader(SECRET, algorithms=["HS256"], issuer="convex", audience="convex")
-def gateway_of(database: AsyncDatabase, threads: Database, redis: Remembered) -> Gateway:
-    """What REST needs; the live feed and the inbox are others'."""
-    ids, metrics = Ids(), Metrics(CollectorRegistry())
     tokens = TokenReader(SecretSource(SECRET, algorithms=["HS256"], issuer="convex"), audience="convex")
     absent = cast("Any", SimpleNamespace())
     sessions = Sessions(database, metrics, ids, Site())

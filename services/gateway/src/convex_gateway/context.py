@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from convex_common.secretbox import SecretBox
     from convex_gateway.documents import Documents
     from convex_gateway.ingest.writer import InboxWriter
+    from convex_gateway.jwks import KeySet
     from convex_gateway.limits.limiter import RateLimits
     from convex_gateway.limits.quotas import Quotas
-    from convex_gateway.jwks import KeySet
     from convex_gateway.live.hub import Hub
     from convex_gateway.signin.provider import Provider
     from convex_gateway.signin.sessions import Sessions

@@ -43,10 +43,10 @@ from convex_gateway.context import Gateway
 from convex_gateway.documents import Documents
 from convex_gateway.head_limit import HeadLimit
 from convex_gateway.ingest.writer import InboxWriter
+from convex_gateway.jwks import KeySet
 from convex_gateway.limits.limiter import RateLimits
 from convex_gateway.limits.policies import Policies
 from convex_gateway.limits.quotas import Quotas
-from convex_gateway.jwks import KeySet
 from convex_gateway.live.hub import Hub
 from convex_gateway.live.server import DrainingServer, options
 from convex_gateway.memberships import Memberships

@@ -15,7 +15,7 @@ from pydantic import StringConstraints
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from convex_common.errors import NotFound
+from convex_common.errors import NotFound, RateLimited, StoreUnavailable
 from convex_common.postgres.sessions import Membership, memberships_of
 from convex_gateway.context import Gateway
 from convex_gateway.operations import MEANINGS, PROBLEM_SCHEMA
@@ -24,7 +24,7 @@ from convex_gateway.shapes.sessions import Way
 from convex_gateway.signin import cookies, flow
 from convex_gateway.signin.flow import Flow
 from convex_gateway.signin.provider import Identity, NotSignedIn, Provider, ProviderAway
-from convex_gateway.signin.routes import TAG, end_previous, gateway_of, give, principal_of
+from convex_gateway.signin.routes import TAG, address_of, end_previous, gateway_of, give, principal_of
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ class Failure(StrEnum):
 
     REFUSED = "refused"
     EXPIRED = "expired"
+    TOO_MANY = "too-many"
     UNAVAILABLE = "unavailable"
     NO_MEMBER = "no-member"
 
@@ -83,7 +84,14 @@ async def finish_oidc_sign_in(
     begun = flow.unseal(sealed, gateway.secrets) if sealed else None
     if begun is None or not begun.is_of(state, time.time()):
         return _failed(Failure.EXPIRED)
-    answer = await _answer(gateway, provider, request, begun, code=code, error=error, iss=iss)
+    try:
+        await gateway.limits.sign_in(address_of(request))
+        answer = await _answer(gateway, provider, request, begun, code=code, error=error, iss=iss)
+    except RateLimited:
+        answer = _failed(Failure.TOO_MANY)
+    except StoreUnavailable as away:
+        log.warning("nobody can sign in: %s", away)
+        answer = _failed(Failure.UNAVAILABLE)
     cookies.clear(answer, name, secure=secure, same_site="lax")
     return answer
 
@@ -96,9 +104,6 @@ async def _answer(
         return _failed(Failure.REFUSED)
     try:
         identity = await provider.identity(begun, code)
-    except ProviderAway as away:
-        log.warning("the OIDC provider is away: %s", away)
-        return _failed(Failure.UNAVAILABLE)
     except NotSignedIn as refusal:
         log.warning("a sign-in by OIDC does not hold: %s", refusal)
         return _failed(Failure.REFUSED)

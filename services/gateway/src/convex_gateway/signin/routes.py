@@ -65,6 +65,7 @@ async def sign_in(request: Request, response: Response, body: SignIn) -> Session
     """
     gateway = gateway_of(request)
     csrf.check_source(request.scope, dict(request.scope["headers"]), gateway.sessions.site, required=False)
+    await gateway.limits.sign_in(address_of(request))
     principal = await gateway.authenticator.from_token(body.token)
     begun = await gateway.sessions.begin(principal, Way.TOKEN)
     return await _replace(gateway, request, response, begun)
@@ -97,6 +98,11 @@ async def sign_out(request: Request, response: Response) -> None:
         csrf.check(request.scope, token, gateway.sessions.site)
         await gateway.sessions.end(token)
     _clear(gateway, request, response)
+
+
+def address_of(request: Request) -> str:
+    """Where the request is from, as far as trusted proxies say."""
+    return request.client.host if request.client else ""
 
 
 def principal_of(membership: Membership, expires_at: float) -> Principal:
@@ -211,7 +217,7 @@ def _route(method: str, endpoint: Callable[..., Any], answer: Any, status: int, 
 
 routes: Final = [
     _route("GET", get_session, SessionState, 200, ()),
-    _route("POST", sign_in, SessionState, 200, (400, 403, 413, 415, 422)),
+    _route("POST", sign_in, SessionState, 200, (400, 403, 413, 415, 422, 429)),
     _route("PUT", switch_workspace, SessionState, 200, (400, 403, 404, 413, 415, 422)),
     _route("DELETE", sign_out, None, 204, (403,)),
 ]

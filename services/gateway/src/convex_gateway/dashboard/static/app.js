@@ -30,7 +30,8 @@ const STATES = {
 const FAILURES = {
   refused: "The identity provider did not sign you in.",
   expired: "That took too long, or began in another browser. Try again.",
-  unavailable: "The identity provider cannot be reached. Try again later.",
+  unavailable: "Signing in does not work right now. Try again later.",
+  "too-many": "Too many have tried to sign in from here. Wait a minute, then try again.",
   "no-member": "You are signed in at the identity provider, but no workspace here has you as a member. Ask an admin to add you.",
 };
 let connection = null;
