@@ -52,6 +52,22 @@ def test_the_last_place_is_taken_once_and_given_back(api: Api, elsewhere: uuid.U
     assert api.post(path, draft(framework, 10)).status_code == 409
 
 
+PEOPLE: dict[Quota, tuple[str, Callable[[int], dict[str, Any]]]] = {
+    Quota.API_KEYS: ("/api-keys", lambda n: {"name": f"key {n}", "role": "viewer"}),
+    Quota.MEMBERS: ("/members", lambda n: {"user_id": f"person {n}", "role": "viewer"}),
+}
+
+
+@pytest.mark.parametrize("quota", PEOPLE)
+def test_keys_and_members_have_their_quotas_too(api: Api, quota: Quota) -> None:
+    path, draft = PEOPLE[quota]
+    there = len(api.get(path, role="owner").json()["items"])
+    api.gateway.quotas = Quotas({quota: there + 1})
+    answers = api.at_once([api.request("POST", path, json=draft(n), role="owner") for n in range(4)])
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409], answers[0].text
+    assert f"may have no more; delete some, or have QUOTA_{quota.upper()} raised" in "".join(a.text for a in answers)
+
+
 def test_without_a_quota_there_is_no_end(api: Api) -> None:
     assert all(api.post("/frameworks", {"name": f"f{n}"}).status_code == 201 for n in range(5))
 

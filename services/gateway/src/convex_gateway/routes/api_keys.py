@@ -14,6 +14,7 @@ from convex_common.errors import Forbidden, Invalid, NotFound
 from convex_common.postgres import api_keys as rows
 from convex_gateway import revocation
 from convex_gateway.auth import Principal, Role
+from convex_gateway.limits.quotas import Quota
 from convex_gateway.operations import Authorized, Call, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut
 from convex_gateway.shapes.api_keys import ApiKey, ApiKeyDraft, ApiKeyPage, ApiKeyPatch, NewApiKey
@@ -42,6 +43,7 @@ async def create_api_key(call: Authorized, draft: ApiKeyDraft) -> object:
         raise Forbidden(refusal.value)
     minted = mint()
     async with call.transaction() as connection:
+        await call.within(Quota.API_KEYS, connection)
         made = await rows.create(
             connection,
             call.workspace_id,

@@ -12,6 +12,7 @@ from convex_common.errors import Conflict, Forbidden, NotFound
 from convex_common.postgres import api_keys, members
 from convex_gateway import revocation
 from convex_gateway.auth import Role
+from convex_gateway.limits.quotas import Quota
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cut, text_cursor_of
 from convex_gateway.shapes.body import changes
@@ -34,6 +35,7 @@ async def add_member(call: Authorized, draft: MemberDraft) -> object:
         if standing.role is not None:
             raise _taken(draft.user_id)
         _check(may_change(call.principal.role, None, draft.role, other_owners=standing.other_owners))
+        await call.within(Quota.MEMBERS, connection)
         added = await members.add(
             connection,
             call.workspace_id,
