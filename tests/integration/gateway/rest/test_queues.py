@@ -12,6 +12,7 @@ import pytest
 from convex_common import events
 from convex_common.domain.fingerprint import fingerprint, shard_of
 from convex_common.events import Trigger
+from convex_processor.failures import MAX_ATTEMPTS
 from tests.support.processing import Bench
 from tests.support.rest import Api, token_of
 
@@ -104,6 +105,26 @@ def test_a_replayed_event_is_processed_once_and_in_its_place(quarantine: Quarant
     assert str(seen[0]["event_ids"][0]) == str(event_id)
     assert api.post(f"/queues/alert/quarantine/{event_id}/replay").status_code == 404
     assert quarantine.audited() == [("editor", "quarantine.replayed", "queue:alert", [str(event_id)])]
+
+
+def test_poison_is_put_aside_shown_and_processed_once_its_cause_is_gone(api: Api, bench: Bench) -> None:
+    rule_id = api.ids.new()
+    event_id = bench.trigger(rule_id)  # of a rule that there is not
+    for _ in range(MAX_ATTEMPTS):
+        bench.drain()
+        with psycopg.connect(api.store.owner_url) as owner:
+            owner.execute("UPDATE inbox SET due_at = '-infinity'")
+    (item,) = api.get("/queues/alert/quarantine").json()["items"]
+    assert (item["id"], item["attempts"]) == (str(event_id), MAX_ATTEMPTS)
+    assert f"rule {rule_id} is gone" in item["reason"]
+    bench.rule(id=rule_id)
+    assert api.post("/queues/alert/quarantine/replay", {"ids": [str(event_id)]}).json()["remaining"] == 0
+    bench.drain()
+    bench.drain()
+    assert bench.alert()["occurrences"] == 1
+    assert not bench.rows("SELECT FROM inbox UNION ALL SELECT FROM quarantine")
+    told = api.get("/api/metrics/alerts").json()
+    assert (told["processed"], told["errors"]) == (1, MAX_ATTEMPTS)
 
 
 def test_dropped_is_gone_and_on_record(quarantine: Quarantine, bench: Bench) -> None:
