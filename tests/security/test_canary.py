@@ -199,7 +199,7 @@ def _be_careless(stack: Stack, workspace: Workspace, key: str, searched: Searche
     def ask(method: str, path: str, **more: Any) -> None:
         _keep(searched, httpx.request(method, url + path, timeout=30, **more))
 
-    assert httpx.get(f"{url}/api/v1/me", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+    assert httpx.get(f"{url}/api/v1/alerts", headers={"Authorization": f"Bearer {key}"}).status_code == 200
     for credential in (used, token, key):
         quoted = urllib.parse.quote(credential)
         ask("GET", f"/api/v1/me?token={quoted}&access_token={quoted}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
 from convex_common.secretbox import SecretBox
 from convex_notifier.deliveries import Loaded
+from convex_notifier.domain import concealed
 from convex_notifier.domain.message import Destination
 
 MOST: Final = 1000
@@ -30,12 +30,14 @@ class Destinations:
         known = self._opened.get(loaded.channel_id)
         if known and known[:2] == (loaded.config, loaded.secrets):
             return known[2]
-        destination = Destination(channel_id=loaded.channel_id, kind=loaded.kind, config=self._open(loaded))
+        opened = {} if loaded.secrets is None else self._secrets.open(loaded.secrets)
+        destination = Destination(
+            channel_id=loaded.channel_id,
+            kind=loaded.kind,
+            config={**_decode(loaded.config), **opened},
+            concealed=concealed.parts_of(opened.values()),
+        )
         if len(self._opened) >= MOST:
             self._opened.clear()
         self._opened[loaded.channel_id] = loaded.config, loaded.secrets, destination
         return destination
-
-    def _open(self, loaded: Loaded) -> Mapping[str, Any]:
-        config = _decode(loaded.config)
-        return config if loaded.secrets is None else {**config, **self._secrets.open(loaded.secrets)}

@@ -21,7 +21,7 @@ from convex_notifier.breakers import Breakers
 from convex_notifier.channels.channel import Channel
 from convex_notifier.deliveries import Loaded
 from convex_notifier.destinations import Destinations
-from convex_notifier.domain import answer, outcome
+from convex_notifier.domain import answer, concealed, outcome
 from convex_notifier.domain.answer import Answer
 from convex_notifier.domain.backoff import Backoff
 from convex_notifier.domain.outcome import Delivered, Outcome, PutOff, RetryIn
@@ -105,7 +105,10 @@ class DeliveryHandler:
 
     def _sent(self, loaded: Loaded, deadline: float) -> Answer:
         try:
-            return self._channels[loaded.kind].send(loaded.message, self._destinations.of(loaded), deadline)
+            destination = self._destinations.of(loaded)
+            return concealed.within(
+                self._channels[loaded.kind].send(loaded.message, destination, deadline), destination.concealed
+            )
         except ConvexError as error:
             return answer.unavailable(str(error))
         except Exception as error:  # a fault of ours must not take the thread along; the ledger tells of it

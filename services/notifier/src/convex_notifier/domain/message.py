@@ -32,3 +32,5 @@ class Destination:
     channel_id: uuid.UUID
     kind: str
     config: Mapping[str, Any] = field(repr=False)
+    concealed: tuple[str, ...] = field(default=(), repr=False)
+    """What no answer may tell, the longest first."""
