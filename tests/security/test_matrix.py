@@ -37,6 +37,8 @@ OPEN = {
     ("POST", "/auth/session"),
     ("PUT", "/auth/session"),
     ("DELETE", "/auth/session"),
+    ("GET", "/auth/oidc/login"),
+    ("GET", "/auth/oidc/callback"),
 }
 """What takes no role: probes, and signing in, which has credentials of its own."""
 
