@@ -14,7 +14,7 @@ from convex_common.domain.rate import Rate, decide, left
 from convex_common.errors import RateLimited, StoreUnavailable
 from convex_common.metrics import Metrics
 from convex_common.redis.rates import Bucket, Granted, RatesUnavailable
-from convex_gateway.limits.limiter import RateLimits
+from convex_gateway.limits.limiter import REFUSALS_PER_SECOND, RateLimits
 from convex_gateway.limits.policies import Kind, Policies, Policy, Scope
 
 ONE, OTHER = uuid.uuid4(), uuid.uuid4()
@@ -74,7 +74,8 @@ class Limited:
             Policy(Kind.WRITE, Scope.WORKSPACE, Rate(15, 30)),
         )
         of_kind = {Kind.WRITE: of_writes, Kind.SIGN_IN: (Policy(Kind.SIGN_IN, Scope.ADDRESS, Rate(0.1, 2)),)}
-        self.limits = RateLimits(Policies(of_kind), self.shared, self.metrics, self.clock, hold=0)
+        self.policies = Policies(of_kind)
+        self.limits = RateLimits(self.policies, self.shared, self.metrics, self.clock, hold=0)
 
     async def admitted(
         self, times: int, user: str = "ada", workspace: uuid.UUID = ONE, cost: int = 1, kind: Kind = Kind.WRITE
@@ -209,6 +210,26 @@ def test_who_is_at_the_limit_waits_for_a_late_answer() -> None:
         assert not waiting.done()
         limited.shared.late.set()
         assert await waiting == 1
+
+    asyncio.run(scenario())
+
+
+def test_refusals_of_one_caller_are_told_at_a_pace_whatever_its_connections() -> None:
+    async def scenario() -> None:
+        limited = Limited(Policy(Kind.WRITE, Scope.WORKSPACE, Rate(1e-3, 1)))
+        limited.limits = RateLimits(limited.policies, limited.shared, limited.metrics, limited.clock, hold=0.01)
+        assert await limited.admitted(1) == 1
+        told: list[float] = []
+
+        async def refused() -> None:
+            assert await limited.admitted(1) == 0
+            told.append(loop.time())
+
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await asyncio.gather(*(refused() for _ in range(40)))
+        assert max(told) - began >= 0.5 * 40 / REFUSALS_PER_SECOND
+        assert await limited.admitted(1, workspace=OTHER) == 1
 
     asyncio.run(scenario())
 

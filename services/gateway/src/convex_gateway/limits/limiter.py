@@ -26,7 +26,15 @@ SIGN_IN_WITHIN: Final = 1.0
 
 REMEMBERED: Final = 10_000
 HOLD_SECONDS: Final = 0.1
-HELD: Final = 1_000
+"""For how long a refusal is held back at least …"""
+
+REFUSALS_PER_SECOND: Final = 50
+"""… and at what pace those of one caller are told, …"""
+
+LONGEST_HOLD: Final = 1.0
+"""… but no longer than what `Retry-After` asks for at least."""
+
+HELD: Final = 10_000
 
 
 class Shared(Protocol):
@@ -42,7 +50,7 @@ class Shared(Protocol):
 class _Caller:
     """One user's requests of one kind in one workspace."""
 
-    __slots__ = ("buckets", "permits", "policies", "refilling", "waiting")
+    __slots__ = ("buckets", "held_back", "permits", "policies", "refilling", "waiting")
 
     def __init__(self, policies: Sequence[Policy], buckets: Sequence[Bucket]) -> None:
         self.policies = policies
@@ -50,12 +58,15 @@ class _Caller:
         self.permits = permits_of(min(policy.rate.per_second for policy in policies))
         self.refilling: asyncio.Task[None] | None = None
         self.waiting = 0
+        self.held_back = 0
+        """Refusals that are not told yet."""
 
 
 class RateLimits:
     """Admits, or raises RateLimited. Belongs to the event loop on which it is used.
 
-    A refusal is held back for about a tenth of a second: who sends as fast as answers come is slowed down by that.
+    A refusal is held back for a tenth of a second, or longer where others of the same caller are: who sends as fast as
+    answers come, by however many connections, is slowed down and leaves the gateway's time to others.
     """
 
     def __init__(
@@ -189,7 +200,7 @@ class RateLimits:
         ]
         wait, tightest = max((decision.wait, place) for place, decision in enumerate(decisions))
         if wait > 0:
-            await self._refuse(caller.policies, caller.policies[tightest], wait)
+            await self._refuse_caller(caller, tightest, wait)
         for name, decision in zip(names, decisions, strict=True):
             self._local[name] = decision.full_at
             self._local.move_to_end(name)
@@ -200,14 +211,21 @@ class RateLimits:
         permits = caller.permits
         wait = permits.refusal(self._clock())
         if wait > 0:
-            await self._refuse(caller.policies, caller.policies[permits.tightest], wait)
+            await self._refuse_caller(caller, permits.tightest, wait)
 
-    async def _refuse(self, policies: Sequence[Policy], reached: Policy, wait: float) -> NoReturn:
+    async def _refuse_caller(self, caller: _Caller, tightest: int, wait: float) -> NoReturn:
+        caller.held_back += 1
+        try:
+            await self._refuse(caller.policies, caller.policies[tightest], wait, caller.held_back)
+        finally:
+            caller.held_back -= 1
+
+    async def _refuse(self, policies: Sequence[Policy], reached: Policy, wait: float, held_back: int = 1) -> NoReturn:
         self._metrics.rate_limited.labels(reached.kind, reached.scope).inc()
         if self._holding < HELD:
             self._holding += 1
             try:
-                await asyncio.sleep(self._hold * random.uniform(0.5, 1.5))  # noqa: S311 - they come back one by one
+                await asyncio.sleep(self._hold_of(held_back))
             finally:
                 self._holding -= 1
         unit = "events" if reached.kind is Kind.INGEST else "requests"
@@ -216,6 +234,11 @@ class RateLimits:
             max(1.0, math.ceil(wait)),
             headers(policies, reached, wait),
         )
+
+    def _hold_of(self, held_back: int) -> float:
+        """Seconds, never quite the same, so that those who were refused together do not come back together."""
+        paced = min(LONGEST_HOLD, held_back / REFUSALS_PER_SECOND) if self._hold else 0.0
+        return max(self._hold, paced) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads, guards nothing
 
 
 def _name(policy: Policy, workspace_id: uuid.UUID, user_id: str) -> str:
