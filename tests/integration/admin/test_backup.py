@@ -70,6 +70,10 @@ def filled(store: Store, database: Database) -> Store:
             "INSERT INTO job_runs (id, job, slot, queue, status, lease_token) "
             "VALUES (gen_random_uuid(), 'cleanup', now(), 'analytics', 'running', 7)"
         )
+        owner.execute(
+            "INSERT INTO job_runs (id, job, slot, queue) VALUES (gen_random_uuid(), 'done', now(), 'analytics')"
+        )
+        owner.execute("UPDATE job_runs SET status = 'completed', finished_at = now() WHERE job = 'done'")
         owner.execute("UPDATE inbox_shards SET lease_token = 7, lease_until = now() + interval '1 h'")
     return store
 
@@ -122,7 +126,8 @@ def test_everything_comes_back_and_what_must_not_does_not(filled: Store, empty: 
     assert after == before | {"sessions": 0, "audit_log": 11}
     assert read(empty, "SELECT epoch FROM workspace_feed") != [epoch]
     assert read(empty, "SELECT lease_token, due_at <= now() FROM deliveries") == [(None, True)]
-    assert read(empty, "SELECT status, lease_token FROM job_runs") == [("pending", None)]
+    assert read(empty, "SELECT status, lease_token FROM job_runs WHERE job = 'cleanup'") == [("pending", None)]
+    assert read(empty, "SELECT job, completed FROM job_totals") == [("done", 1)], "counted once"
     assert read(empty, "SELECT DISTINCT lease_token FROM inbox_shards") == [(0,)]
     assert read(empty, "SELECT count(*) FROM inbox_shards") == [(64,)]
     assert read(empty, "SELECT count(*) FROM idempotency_keys") == [(1,)]

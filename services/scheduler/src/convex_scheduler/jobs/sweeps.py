@@ -77,15 +77,19 @@ class TimedSweep:
     bound: LiteralString
 
     def delete(self, connection: Connection, bounds: dict[str, Any], batch: int, after: uuid.UUID) -> Swept:
-        """One batch; it goes on at the front, where the last one made room."""
+        """One batch; it goes on at the front, where the last one made room.
+
+        A place is one of each slice: by the list of places the rows are fetched, and not looked for.
+        """
         gone = connection.execute(
             sql.SQL(
                 """WITH due AS (
                     SELECT t.tableoid AS slice, t.ctid AS place FROM {table} t
                     WHERE t.workspace_id = %(workspace)s AND t.{by} < {bound} LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
-                DELETE FROM {table} t USING due
-                WHERE t.tableoid = due.slice AND t.ctid = due.place AND t.workspace_id = %(workspace)s
-                  AND t.{by} < {bound}"""
+                DELETE FROM {table} t
+                WHERE t.ctid = ANY (ARRAY(SELECT place FROM due))
+                  AND (t.tableoid, t.ctid) IN (SELECT slice, place FROM due)
+                  AND t.workspace_id = %(workspace)s AND t.{by} < {bound}"""
             ).format(table=sql.Identifier(self.table), by=sql.Identifier(self.by), bound=sql.SQL(self.bound)),
             {**bounds, "batch": batch},
         ).rowcount
