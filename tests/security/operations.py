@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 
 from convex_common.domain.role import Role, Scope
 from convex_gateway.operations import ROLE, SCOPE
 
 Document = Mapping[str, Any]
+_PARAMETER: Final = re.compile(r"([\w-]+)/{(\w+)}")
 
 
 @dataclass(frozen=True)
@@ -25,17 +27,21 @@ class Described:
     body: Any
 
     @property
-    def parameters(self) -> list[str]:
-        """The names in its path."""
-        return re.findall(r"{(\w+)}", self.path)
+    def parameters(self) -> set[str]:
+        """The names in its path: `rule_id`, and `jobs.name` for one that says nothing without its collection."""
+        return {_named(found) for found in _PARAMETER.finditer(self.path)}
 
     def at(self, ids: Mapping[str, str]) -> str:
         """Its address with these ids."""
-        return re.sub(r"{(\w+)}", lambda found: ids[found[1]], self.path)
+        return _PARAMETER.sub(lambda found: f"{found[1]}/{quote(ids[_named(found)], safe='')}", self.path)
+
+
+def _named(found: re.Match[str]) -> str:
+    return found[2] if "_" in found[2] else f"{found[1]}.{found[2]}"
 
 
 def guarded(document: Document) -> list[Described]:
-    """Those that take a role: what reads first, what deletes last, and what others hang on last of all."""
+    """Those that take a role: what reads first, what deletes last."""
     found = [
         Described(
             operation["operationId"],
