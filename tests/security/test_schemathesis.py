@@ -24,6 +24,10 @@ CONFIG = """
 # Some rules are beyond a schema: an id that has to exist, two fields that go together, a key that was used before.
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "400", "401", "403", "404", "409", "412", "422", "429", "503"]
+
+# What is too long for a field may be too long for a body first.
+[checks.negative_data_rejection]
+expected-statuses = ["400", "401", "403", "404", "405", "409", "412", "413", "415", "422", "429", "503"]
 """
 
 

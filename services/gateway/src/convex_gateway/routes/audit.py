@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import AwareDatetime
 
 from convex_common.postgres import audit as rows
 from convex_gateway.auth import Role
@@ -13,6 +12,7 @@ from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cut, sequence_cursor_of
 from convex_gateway.problems import NO_NUL
 from convex_gateway.shapes.audit import AuditPage
+from convex_gateway.shapes.body import Moment
 
 resource = Resource("audit")
 
@@ -26,8 +26,8 @@ async def list_audit_records(
     ] = None,
     action: Annotated[str | None, Query(max_length=100, pattern=NO_NUL, description="As `rule.changed`")] = None,
     subject: Annotated[str | None, Query(max_length=300, pattern=NO_NUL, description="As `rule:ID`")] = None,
-    since: Annotated[AwareDatetime | None, Query(description="At this time or later")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Before this time")] = None,
+    since: Annotated[Moment | None, Query(description="At this time or later")] = None,
+    until: Annotated[Moment | None, Query(description="Before this time")] = None,
 ) -> object:
     """List who did what, the newest first.
 
