@@ -188,9 +188,11 @@ class Cache:
                 await self._call(command("UNLINK", of_marks))
                 standing = NOTHING
             if not standing.opened:
-                position = await self._opened(workspace_id, era)
-                required = position.offset if kind.by_facet else position.versions[kind.name]
-                return None, _Place(key, position.epoch, standing.sweep, required)
+                begun = await self._opened(workspace_id, era)
+                if begun.epoch != position.epoch:  # restored at this moment
+                    return None, None
+                required = begun.offset if kind.by_facet else begun.versions[kind.name]
+                return None, _Place(key, begun.epoch, standing.sweep, required)
             place = _Place(key, position.epoch, standing.sweep, standing.required)
             if kind.by_facet and not standing.complete(position.offset):
                 await self._held_up_marks(workspace_id, era, standing)
