@@ -136,9 +136,9 @@ def _latencies(rounds: int) -> list[report.Gate]:
         "The cache's own time, ms",
         ("", "p50", "p95", "redis-py p50", "p95", "specified"),
         rows,
-        caption=f"one caller, ours and redis-py in turn; medians of {RUNS} runs of {rounds // RUNS:,} each; 20,000 other "
-        f"entries in Valkey on loopback, uvloop; {before}. get: marks and entry, checked. redis-py: GET, SET, UNLINK "
-        "of one key, SCAN with UNLINK; it checks nothing and so may serve what is out of date.",
+        caption=f"one caller, ours and redis-py in turn; medians of {RUNS} runs of {rounds // RUNS:,} each; 20,000 "
+        f"other entries in Valkey on loopback, uvloop; {before}. get: marks and entry, checked. redis-py: GET, SET, "
+        "UNLINK of one key, SCAN with UNLINK; it checks nothing and so may serve what is out of date.",
     )
     largest = SIZES[-1][1]
     for name, operation in ((f"get {largest}", "get"), (f"set {largest}", "set"), ("mark", "invalidate"),
