@@ -133,7 +133,7 @@ def test_everything_comes_back_and_what_must_not_does_not(filled: Store, empty: 
     assert read(empty, "SELECT count(*) FROM idempotency_keys") == [(1,)]
     assert read(empty, "SELECT count(*) FROM observations_20250101") == [(1,)]
     newest = read(empty, "SELECT action, actor FROM audit_log ORDER BY sequence DESC LIMIT 1")
-    assert newest == [("installation.restored", "convex-admin")]
+    assert newest == [("installation.restored", "convex admin")]
     assert admin(empty, "audit", "verify", "--anchor", str(folder / "manifest.json")).code == 0
     assert migrate.at_head(empty)
     # As the migrations make it: policies bind, triggers are on, the services' role may work and owns nothing.

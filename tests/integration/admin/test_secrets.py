@@ -96,7 +96,7 @@ def test_everything_moves_to_the_newest_key(store: Store, database: Database) ->
         chain = list(audit.chain(connection, store.workspace_id))
         assert verify(store.workspace_id, chain, audit.head(connection, store.workspace_id)).broken is None
     assert [(r.actor, r.action) for r in chain if r.action.startswith("secrets")] == [
-        ("convex-admin", "secrets.rotated")
+        ("convex admin", "secrets.rotated")
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +10,10 @@ from dataclasses import dataclass
 import psycopg
 import typer
 
-from convex_common.errors import ConvexError, NotFound, SettingsError
+from convex_admin import database
+from convex_common.errors import ConvexError, NotFound
 from convex_common.postgres.database import Connection
 from convex_common.postgres.urls import plain
-
-ACTOR = "convex-admin"
-"""Who did it, in the audit log, where it was done from this command line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +35,8 @@ def told() -> Iterator[None]:
 
 
 def owner_url() -> str:
-    """Of the role that owns the tables. SettingsError."""
-    url = os.environ.get("DATABASE_OWNER_URL")
-    if not url:
-        raise SettingsError("DATABASE_OWNER_URL: is missing", cure="set it to the URL of the role that owns the tables")
-    return plain(url)
+    """Of the role that owns the tables, in libpq's spelling. SettingsError."""
+    return plain(database.owner_url())
 
 
 def connect(*, autocommit: bool = False) -> Connection:

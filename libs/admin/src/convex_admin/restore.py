@@ -19,11 +19,12 @@ from psycopg import sql
 from convex_admin import archive
 from convex_admin.audit import Anchor, sentence, verdicts
 from convex_admin.backup import counts
-from convex_admin.owner import ACTOR, connect, owner_url, told, work_for, workspaces
+from convex_admin.owner import connect, owner_url, told, work_for, workspaces
 from convex_common.domain.audit import Act
 from convex_common.errors import Conflict, ConvexError, Invalid
 from convex_common.postgres import migrate, partitions
 from convex_common.postgres.audit import record_now
+from convex_common.postgres.bootstrap import OPERATOR
 from convex_common.postgres.database import Connection
 from convex_common.secretbox import id_of
 
@@ -136,7 +137,9 @@ def _settle(connection: Connection, manifest: archive.Manifest) -> None:
     for workspace in workspaces(connection):
         work_for(connection, workspace.id)
         detail = {"as_of": manifest.created_at, "sha256": manifest.sha256}
-        record_now(connection, workspace.id, Act(ACTOR, "installation.restored", f"workspace:{workspace.id}", detail))
+        record_now(
+            connection, workspace.id, Act(OPERATOR, "installation.restored", f"workspace:{workspace.id}", detail)
+        )
 
 
 def _verify(connection: Connection, anchors: Sequence[Anchor]) -> bool:

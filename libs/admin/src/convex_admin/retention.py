@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import typer
 
-from convex_admin.owner import ACTOR, connect, told, work_for, workspaces
+from convex_admin.owner import connect, told, work_for, workspaces
 from convex_common.domain.audit import Act
 from convex_common.domain.retention import SHORTEST
 from convex_common.postgres import audit, retention
+from convex_common.postgres.bootstrap import OPERATOR
 
 
 def show(slug: str) -> None:
@@ -28,7 +29,7 @@ def change(slug: str, changed: Mapping[str, int | None]) -> None:
         (workspace,) = workspaces(connection, slug)
         work_for(connection, workspace.id)
         terms = retention.change(connection, workspace.id, given)
-        audit.record_now(connection, workspace.id, Act(ACTOR, "retention.changed", slug, {**terms}))
+        audit.record_now(connection, workspace.id, Act(OPERATOR, "retention.changed", slug, {**terms}))
     _tell(terms)
 
 

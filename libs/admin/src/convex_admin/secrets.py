@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 import typer
 
-from convex_admin.owner import ACTOR, connect, told, work_for
+from convex_admin.owner import connect, told, work_for
 from convex_common.domain.audit import Act
 from convex_common.postgres import sealed
 from convex_common.postgres.audit import record_now
+from convex_common.postgres.bootstrap import OPERATOR
 from convex_common.postgres.database import Connection
 from convex_common.secretbox import SecretBox
 
@@ -57,7 +58,7 @@ def rotate(batch: int) -> None:
                     work_for(connection, workspace_id)
                     detail = {"rows": rows, "key": box.key_ids[0]}
                     record_now(
-                        connection, workspace_id, Act(ACTOR, "secrets.rotated", f"workspace:{workspace_id}", detail)
+                        connection, workspace_id, Act(OPERATOR, "secrets.rotated", f"workspace:{workspace_id}", detail)
                     )
             found = _counted(connection)
     typer.echo(

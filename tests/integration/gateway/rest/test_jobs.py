@@ -67,7 +67,7 @@ def test_a_run_now_is_on_record_hinted_and_counted(api: Api) -> None:
 
     with psycopg.connect(api.store.owner_url) as owner:
         acts = owner.execute("SELECT actor, action, subject, detail->>'run_id' FROM audit_log").fetchall()
-    assert acts == [("owner", "job.run", "analytics-aggregation", asked["run_id"])]
+    assert acts == [("owner", "job.run", "job:analytics-aggregation", asked["run_id"])]
 
     (waiting,) = api.get("/jobs/analytics-aggregation", role="admin").json()["runs"]
     assert (waiting["id"], waiting["status"], waiting["requested_by"]) == (asked["run_id"], "pending", "owner")

@@ -63,7 +63,7 @@ async def run_job(call: Authorized, name: str) -> object:
         if (contract := HINTS.get(job.queue)) is not None:
             due = JobDue(name, rfc3339(slot))
             call.after_commit(partial(call.gateway.sender.send, contract, due, traceparent))
-        await call.audit(connection, "job.run", name, run_id=str(run_id), slot=rfc3339(slot))
+        await call.audit(connection, "job.run", f"job:{name}", run_id=str(run_id), slot=rfc3339(slot))
     return {"run_id": run_id, "name": name, "slot": slot, "status": "pending"}
 
 
