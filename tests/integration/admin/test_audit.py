@@ -99,4 +99,4 @@ def test_what_is_wrong_is_told_in_a_line(store: Store, tmp_path: Path) -> None:
         assert (ran.code, len(ran.err.splitlines())) == (code, 1), ran
         assert told in ran.err
     assert "DATABASE_OWNER_URL: is missing" in admin(None, "audit", "verify").err
-    assert admin("postgresql://nobody@127.0.0.1:1/x", "audit", "head").code == 2
+    assert admin("postgresql://nobody@127.0.0.1:1/x", "audit", "head").code == 75

@@ -22,7 +22,9 @@ def test_terms_are_changed_shown_and_taken_away(store: Store) -> None:
     ]  # fmt: skip
     assert admin_of(store, "retention", "show", "test").out == again.out
     acts = rows(store, "SELECT actor, action, subject, detail FROM audit_log ORDER BY sequence")
-    assert [(act["action"], act["subject"]) for act in acts] == [("retention.changed", "test")] * 2
+    assert [(act["action"], act["subject"]) for act in acts] == [
+        ("retention.changed", f"workspace:{store.workspace_id}")
+    ] * 2
     assert acts[1]["detail"] == {"observations": 7, "log": None, "alerts": 90, "statistics": None}
 
 

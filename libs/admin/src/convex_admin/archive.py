@@ -17,7 +17,8 @@ import msgspec
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from convex_admin.audit import Anchor
-from convex_common.errors import ConvexError, Invalid, SettingsError
+from convex_admin.failures import Broken
+from convex_common.errors import Invalid, SettingsError
 
 MANIFEST: Final = "manifest.json"
 DUMP: Final = "database.dump"
@@ -25,7 +26,7 @@ FORMAT: Final = 1
 _VERSION: Final = re.compile(r"\(PostgreSQL\) (\d+)")
 
 
-class ProgramFailed(ConvexError):  # noqa: N818 - as the others of the tree
+class ProgramFailed(Broken):
     """One of PostgreSQL's programs did not do what it was asked for."""
 
 
@@ -53,7 +54,7 @@ def write(folder: Path, manifest: Manifest) -> None:
 
 
 def read(folder: Path) -> Manifest:
-    """The manifest, with the dump held against it. Invalid."""
+    """The manifest, with the dump held against it. Invalid; Broken where the dump is not what was written."""
     try:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
     except (OSError, msgspec.MsgspecError) as error:
@@ -63,7 +64,7 @@ def read(folder: Path) -> Manifest:
     if manifest.format != FORMAT:
         raise Invalid(str(folder), f"is of format {manifest.format}", cure="restore it with the version that made it")
     if digest(folder / DUMP) != (manifest.bytes, manifest.sha256):
-        raise Invalid(str(folder), f"is damaged: {DUMP} is not what was written", cure="take another copy of it")
+        raise Broken(f"{folder}: is damaged: {DUMP} is not what was written", cure="take another copy of it")
     return manifest
 
 

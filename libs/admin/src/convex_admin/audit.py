@@ -13,10 +13,12 @@ from typing import Any
 import msgspec
 import typer
 
-from convex_admin.owner import Workspace, connect, told, workspaces
+from convex_admin.database import Workspace, connect, workspaces
+from convex_admin.failures import told
 from convex_common.domain.audit import MEANINGS, Head, Verdict
 from convex_common.domain.audit import verify as verdict_of
 from convex_common.errors import Invalid
+from convex_common.exits import Exit
 from convex_common.postgres import audit
 from convex_common.postgres.database import Connection
 
@@ -74,7 +76,7 @@ def verify(slug: str | None, as_json: bool, anchored: Sequence[Path]) -> None:
         for workspace, verdict in results:
             typer.echo(sentence(workspace, verdict), err=verdict.broken is not None)
     if any(verdict.broken for _, verdict in results):
-        raise typer.Exit(1)
+        raise typer.Exit(Exit.FAILED)
 
 
 def verdicts(

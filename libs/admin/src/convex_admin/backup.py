@@ -11,7 +11,8 @@ from psycopg import sql
 
 from convex_admin import archive
 from convex_admin.audit import heads
-from convex_admin.owner import connect, owner_url, told
+from convex_admin.database import connect, owner_url
+from convex_admin.failures import told
 from convex_common.errors import Conflict, Forbidden
 from convex_common.postgres import partitions, sealed
 from convex_common.postgres.database import Connection

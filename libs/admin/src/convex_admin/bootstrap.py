@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from convex_admin.database import owner_url
 from convex_common.domain.api_key import PRINCIPAL, mint
 from convex_common.errors import Invalid
 from convex_common.postgres.bootstrap import make_workspace
@@ -33,7 +34,7 @@ class Made:
 
 
 def bootstrap(
-    url: str, *, workspace: str, name: str | None, owner: str, email: str | None, key_file: Path | None, keyed: bool
+    *, workspace: str, name: str | None, owner: str, email: str | None, key_file: Path | None, keyed: bool
 ) -> Made:
     """Make the workspace, unless it is there. Invalid names the option."""
     if not _SLUG.fullmatch(workspace):
@@ -47,7 +48,7 @@ def bootstrap(
             _write(key_file, minted.text)
 
     workspace_id = make_workspace(
-        url, slug=workspace, name=name or workspace, owner_user=owner, email=email, key=minted, keep=keep
+        owner_url(), slug=workspace, name=name or workspace, owner_user=owner, email=email, key=minted, keep=keep
     )
     if workspace_id is None:
         return Made(workspace, None, None, None, None)

@@ -1,4 +1,4 @@
-"""What goes wrong, as one line on stderr and an exit status."""
+"""What goes wrong, as one line on stderr and an exit code: every command's, from one table."""
 
 from __future__ import annotations
 
@@ -7,29 +7,42 @@ from contextlib import contextmanager
 
 import typer
 
-WRONG_SETTING = 2
-FAILED = 1
+from convex_common.errors import Conflict, ConvexError
+from convex_common.exits import Exit
+
+
+class Broken(ConvexError):  # noqa: N818 - as the others of the tree
+    """What was looked at is not as it has to be."""
+
+
+class Overtaken(Conflict):
+    """Somebody else did the same at that moment; the same command finds what they did."""
+
+    retry = True
 
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Exit 2 for a setting, 1 for anything else that we know of."""
+    """End with what this error means for whoever asked: FAILED, WRONG or TRY_AGAIN."""
     import psycopg
-
-    from convex_common.errors import ConvexError, SettingsError
 
     try:
         yield
-    except SettingsError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(WRONG_SETTING) from None
     except ConvexError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(FAILED) from None
+        failed = Exit.TRY_AGAIN if error.retry else Exit.FAILED if isinstance(error, Broken) else Exit.WRONG
+        _end(str(error), failed)
     except psycopg.errors.UndefinedTable:
-        typer.echo("the schema is not there; run `python -m convex_common.postgres.migrate upgrade` first", err=True)
-        raise typer.Exit(FAILED) from None
+        _end("the schema is not there; run `python -m convex_common.postgres.migrate upgrade` first", Exit.WRONG)
     except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()
-        typer.echo(f"PostgreSQL cannot be reached: {reason[0] if reason else error}", err=True)
-        raise typer.Exit(FAILED) from None
+        _end(f"PostgreSQL: {_first_line(error)}", Exit.TRY_AGAIN)
+    except psycopg.Error as error:
+        _end(_first_line(error), Exit.WRONG)
+
+
+def _end(line: str, code: Exit) -> None:
+    typer.echo(line, err=True)
+    raise typer.Exit(code) from None
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

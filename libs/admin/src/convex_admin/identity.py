@@ -42,13 +42,10 @@ def bootstrap(
 ) -> None:
     """Make the first workspace, its owner and an API key of theirs, once: run again, it makes nothing."""
     from convex_admin.bootstrap import bootstrap as make
-    from convex_admin.database import owner_url
     from convex_admin.output import tell_made
 
     with told():
-        made = make(
-            owner_url(), workspace=workspace, name=name, owner=owner, email=email, key_file=key_file, keyed=True
-        )
+        made = make(workspace=workspace, name=name, owner=owner, email=email, key_file=key_file, keyed=True)
     tell_made(made, as_json=as_json)
 
 
@@ -63,23 +60,21 @@ def create_workspace(
 ) -> None:
     """Make a workspace with an owner. One that is there stays as it is."""
     from convex_admin.bootstrap import bootstrap as make
-    from convex_admin.database import owner_url
     from convex_admin.output import tell_made
 
     with told():
-        made = make(owner_url(), workspace=slug, name=name, owner=owner, email=email, key_file=None, keyed=False)
+        made = make(workspace=slug, name=name, owner=owner, email=email, key_file=None, keyed=False)
     tell_made(made, as_json=as_json)
 
 
 @workspace_app.command("list")
 def list_workspaces(*, as_json: JsonOption = False) -> None:
     """Every workspace."""
-    from convex_admin import workspaces
-    from convex_admin.database import owner_url
+    from convex_admin.database import connect, workspaces
     from convex_admin.output import tell_rows
 
-    with told():
-        rows = workspaces.every(owner_url())
+    with told(), connect() as connection:
+        rows = [(found.slug, found.name, str(found.id)) for found in workspaces(connection)]
     tell_rows(("slug", "name", "id"), rows, as_json=as_json)
 
 
@@ -87,11 +82,10 @@ def list_workspaces(*, as_json: JsonOption = False) -> None:
 def list_members(*, workspace: WorkspaceOption = WORKSPACE, as_json: JsonOption = False) -> None:
     """Everybody in the workspace."""
     from convex_admin import members
-    from convex_admin.database import owner_url
     from convex_admin.output import tell_rows
 
     with told():
-        found = asyncio.run(members.everybody(owner_url(), workspace))
+        found = asyncio.run(members.everybody(workspace))
     rows = [(member.user_id, member.role.value, member.name, member.email or "") for member in found]
     tell_rows(("user_id", "role", "name", "email"), rows, as_json=as_json)
 
@@ -107,11 +101,10 @@ def add_member(
 ) -> None:
     """Add a member, or give one who is there another role."""
     from convex_admin import members
-    from convex_admin.database import owner_url
     from convex_admin.words import role_of
 
     with told():
-        asyncio.run(members.add(owner_url(), workspace, user_id, role=role_of(role), name=name, email=email))
+        asyncio.run(members.add(workspace, user_id, role=role_of(role), name=name, email=email))
     typer.echo(f"{user_id} is {role} in {workspace}")
 
 
@@ -123,10 +116,9 @@ def remove_member(
 ) -> None:
     """Remove a member: refused everywhere within a minute. The API keys that they made stay."""
     from convex_admin import members
-    from convex_admin.database import owner_url
 
     with told():
-        asyncio.run(members.remove(owner_url(), workspace, user_id))
+        asyncio.run(members.remove(workspace, user_id))
     typer.echo(f"{user_id} is no member of {workspace} any more")
 
 
@@ -134,11 +126,10 @@ def remove_member(
 def list_keys(*, workspace: WorkspaceOption = WORKSPACE, as_json: JsonOption = False) -> None:
     """Every key, without its text."""
     from convex_admin import keys
-    from convex_admin.database import owner_url
     from convex_admin.output import moment, tell_rows
 
     with told():
-        found = asyncio.run(keys.every(owner_url(), workspace))
+        found = asyncio.run(keys.every(workspace))
     rows = [
         (
             str(key.id),
@@ -170,13 +161,12 @@ def create_key(
 ) -> None:
     """Make a key and print it, this once."""
     from convex_admin import keys
-    from convex_admin.database import owner_url
     from convex_admin.output import tell
     from convex_admin.words import role_of, scopes_of
 
     with told():
         key, text = asyncio.run(
-            keys.create(owner_url(), workspace, name, role=role_of(role), scopes=scopes_of(scope or []), days=days)
+            keys.create(workspace, name, role=role_of(role), scopes=scopes_of(scope or []), days=days)
         )
     tell({"id": str(key.id), "key": text}, text, as_json=as_json)
 
@@ -189,8 +179,7 @@ def revoke_key(
 ) -> None:
     """Revoke a key: refused everywhere within a minute."""
     from convex_admin import keys
-    from convex_admin.database import owner_url
 
     with told():
-        key = asyncio.run(keys.revoke(owner_url(), workspace, which))
+        key = asyncio.run(keys.revoke(workspace, which))
     typer.echo(f"{key.prefix} ({key.name}) is revoked")

@@ -15,14 +15,14 @@ from convex_common.postgres.api_keys import ApiKey
 from convex_common.postgres.bootstrap import OPERATOR
 
 
-async def every(url: str, workspace: str) -> Sequence[ApiKey]:
+async def every(workspace: str) -> Sequence[ApiKey]:
     """The oldest first, revoked ones too."""
-    async with in_workspace(url, workspace) as place:
+    async with in_workspace(workspace) as place:
         return await api_keys.page(place.connection, place.id, after=None, count=100_000)
 
 
 async def create(
-    url: str, workspace: str, name: str, *, role: Role, scopes: frozenset[Scope], days: int | None
+    workspace: str, name: str, *, role: Role, scopes: frozenset[Scope], days: int | None
 ) -> tuple[ApiKey, str]:
     """A new key and its text, which is not kept."""
     refusal = may_make(Maker(Role.OWNER), role, scopes, None)
@@ -30,7 +30,7 @@ async def create(
         raise Invalid("--scope", refusal.value)
     expires_at = None if days is None else dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
     minted = mint()
-    async with in_workspace(url, workspace) as place:
+    async with in_workspace(workspace) as place:
         key = await api_keys.create(
             place.connection,
             place.id,
@@ -47,9 +47,9 @@ async def create(
     return key, minted.text
 
 
-async def revoke(url: str, workspace: str, which: str) -> ApiKey:
+async def revoke(workspace: str, which: str) -> ApiKey:
     """By its id or its prefix. Refused everywhere within 60 seconds; revoking it again changes nothing."""
-    async with in_workspace(url, workspace) as place:
+    async with in_workspace(workspace) as place:
         found = await api_keys.page(place.connection, place.id, after=None, count=100_000)
         keys = [key for key in found if which in (str(key.id), key.prefix)]
         if len(keys) != 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from convex_admin.database import in_workspace
+from convex_admin.failures import Overtaken
 from convex_common.domain.api_key import PRINCIPAL
 from convex_common.domain.membership import may_change
 from convex_common.domain.role import Role
@@ -13,17 +14,17 @@ from convex_common.postgres import members
 from convex_common.postgres.members import Member
 
 
-async def everybody(url: str, workspace: str) -> Sequence[Member]:
+async def everybody(workspace: str) -> Sequence[Member]:
     """In the order of their user ids."""
-    async with in_workspace(url, workspace) as place:
+    async with in_workspace(workspace) as place:
         return await members.page(place.connection, place.id, after=None, count=100_000)
 
 
-async def add(url: str, workspace: str, user_id: str, *, role: Role, name: str | None, email: str | None) -> Member:
+async def add(workspace: str, user_id: str, *, role: Role, name: str | None, email: str | None) -> Member:
     """Add a member, or give one who is there this role. Conflict where that would leave no owner."""
     if not 0 < len(user_id) <= 255 or user_id.startswith(PRINCIPAL) or "\0" in user_id:
         raise Invalid("USER_ID", f"has up to 255 characters and does not start with {PRINCIPAL}")
-    async with in_workspace(url, workspace) as place:
+    async with in_workspace(workspace) as place:
         standing = await members.standing(place.connection, place.id, user_id)
         refusal = may_change(Role.OWNER, standing.role, role, other_owners=standing.other_owners)
         if refusal is not None:
@@ -39,14 +40,14 @@ async def add(url: str, workspace: str, user_id: str, *, role: Role, name: str |
             member = await members.change(place.connection, place.id, user_id, values)
             action, before = "member.role_changed", {"from": standing.role.value}
         if member is None:
-            raise Conflict(f"{user_id!r} was added at the same moment", cure="run it again")
+            raise Overtaken(f"{user_id!r} was added at the same moment", cure="run it again")
         await place.audit(action, f"member:{user_id}", role=role.value, **before)
         return member
 
 
-async def remove(url: str, workspace: str, user_id: str) -> None:
+async def remove(workspace: str, user_id: str) -> None:
     """Refused everywhere within 60 seconds. NotFound; Conflict for the last owner."""
-    async with in_workspace(url, workspace) as place:
+    async with in_workspace(workspace) as place:
         standing = await members.standing(place.connection, place.id, user_id)
         if standing.role is None:
             raise NotFound(f"{user_id!r} is no member of {workspace!r}")

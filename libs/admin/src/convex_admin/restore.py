@@ -19,12 +19,11 @@ from psycopg import sql
 from convex_admin import archive
 from convex_admin.audit import Anchor, sentence, verdicts
 from convex_admin.backup import counts
-from convex_admin.owner import connect, owner_url, told, work_for, workspaces
-from convex_common.domain.audit import Act
-from convex_common.errors import Conflict, ConvexError, Invalid
+from convex_admin.database import connect, owner_url, record, work_for, workspaces
+from convex_admin.failures import Broken, told
+from convex_common.errors import Conflict, Invalid
+from convex_common.exits import Exit
 from convex_common.postgres import migrate, partitions
-from convex_common.postgres.audit import record_now
-from convex_common.postgres.bootstrap import OPERATOR
 from convex_common.postgres.database import Connection
 from convex_common.secretbox import id_of
 
@@ -73,7 +72,7 @@ def restore(source: Path, replace: bool) -> None:
     for line in _next(manifest):
         typer.echo(line)
     if broken:
-        raise typer.Exit(1)
+        raise typer.Exit(Exit.FAILED)
 
 
 def _make_empty(connection: Connection, replace: bool) -> None:
@@ -124,7 +123,7 @@ def _alter(connection: Connection, table: str, how: str) -> None:
 def _compare(found: dict[str, int], wanted: dict[str, int]) -> None:
     different = sorted(table for table, rows in wanted.items() if found.get(table, 0) != rows)
     if different:
-        raise ConvexError(
+        raise Broken(
             f"{different[0]}: {found.get(different[0], 0)} rows were loaded, not {wanted[different[0]]}",
             cure="restore again with --replace",
         )
@@ -136,10 +135,7 @@ def _settle(connection: Connection, manifest: archive.Manifest) -> None:
         connection.execute(statement.encode())
     for workspace in workspaces(connection):
         work_for(connection, workspace.id)
-        detail = {"as_of": manifest.created_at, "sha256": manifest.sha256}
-        record_now(
-            connection, workspace.id, Act(OPERATOR, "installation.restored", f"workspace:{workspace.id}", detail)
-        )
+        record(connection, workspace.id, "installation.restored", as_of=manifest.created_at, sha256=manifest.sha256)
 
 
 def _verify(connection: Connection, anchors: Sequence[Anchor]) -> bool:

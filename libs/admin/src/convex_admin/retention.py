@@ -6,11 +6,10 @@ from collections.abc import Mapping
 
 import typer
 
-from convex_admin.owner import connect, told, work_for, workspaces
-from convex_common.domain.audit import Act
+from convex_admin.database import connect, record, work_for, workspaces
+from convex_admin.failures import told
 from convex_common.domain.retention import SHORTEST
-from convex_common.postgres import audit, retention
-from convex_common.postgres.bootstrap import OPERATOR
+from convex_common.postgres import retention
 
 
 def show(slug: str) -> None:
@@ -29,7 +28,7 @@ def change(slug: str, changed: Mapping[str, int | None]) -> None:
         (workspace,) = workspaces(connection, slug)
         work_for(connection, workspace.id)
         terms = retention.change(connection, workspace.id, given)
-        audit.record_now(connection, workspace.id, Act(OPERATOR, "retention.changed", slug, {**terms}))
+        record(connection, workspace.id, "retention.changed", **terms)
     _tell(terms)
 
 

@@ -9,11 +9,10 @@ from typing import Any
 import msgspec
 import typer
 
-from convex_admin.owner import connect, told, work_for
-from convex_common.domain.audit import Act
+from convex_admin.database import connect, record, work_for
+from convex_admin.failures import told
+from convex_common.exits import Exit
 from convex_common.postgres import sealed
-from convex_common.postgres.audit import record_now
-from convex_common.postgres.bootstrap import OPERATOR
 from convex_common.postgres.database import Connection
 from convex_common.secretbox import SecretBox
 
@@ -36,7 +35,7 @@ def status(as_json: bool) -> None:
         for row in rows:
             typer.echo(f"{row['key']}  {row['state']}{_told(row['sealed'])}")
     if any(row["state"] == UNKNOWN for row in rows):
-        raise typer.Exit(1)
+        raise typer.Exit(Exit.FAILED)
 
 
 def rotate(batch: int) -> None:
@@ -56,10 +55,7 @@ def rotate(batch: int) -> None:
             for workspace_id, rows in workspaces.items():
                 with connection.transaction():
                     work_for(connection, workspace_id)
-                    detail = {"rows": rows, "key": box.key_ids[0]}
-                    record_now(
-                        connection, workspace_id, Act(OPERATOR, "secrets.rotated", f"workspace:{workspace_id}", detail)
-                    )
+                    record(connection, workspace_id, "secrets.rotated", rows=rows, key=box.key_ids[0])
             found = _counted(connection)
     typer.echo(
         f"{workspaces.total()} sealed anew with {box.key_ids[0]}, {unreadable} that no key of ENCRYPTION_KEYS opens"
@@ -70,7 +66,7 @@ def rotate(batch: int) -> None:
         else:
             typer.echo(f"{key}: unused; it may be removed once no service seals with it any more")
     if unreadable:
-        raise typer.Exit(1)
+        raise typer.Exit(Exit.FAILED)
 
 
 NEWEST = "seals"

@@ -7,9 +7,9 @@ import json
 import threading
 import time
 from dataclasses import dataclass
-from enum import IntEnum
 
 from convex_common.errors import StoreUnavailable
+from convex_common.exits import Exit
 from convex_common.postgres import job_runs
 from convex_common.postgres.database import Database
 from convex_common.postgres.job_runner import JobRunner
@@ -18,15 +18,6 @@ from convex_common.timetable import ScheduledJob, rfc3339
 from convex_scheduler.asking import Asker
 
 _AGAIN = 1.0
-
-
-class Exit(IntEnum):
-    """What the command's exit code says. With TRY_AGAIN the same command may succeed later."""
-
-    DONE = 0
-    FAILED = 1
-    WRONG = 2
-    TRY_AGAIN = 75
 
 
 @dataclass(frozen=True, slots=True)
