@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from convex_common.exits import Exit
 from convex_common.postgres.job_runner import retry_in
 from convex_common.postgres.job_runs import Run, RunStatus
 from convex_scheduler.main import main
-from convex_scheduler.run import Exit, told
+from convex_scheduler.run import told
 
 SLOT = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
 

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
-import threading
-
-from prometheus_client import CollectorRegistry
 
 from convex_analytics import aggregation, jobs, refresh
 from convex_analytics.settings import AnalyticsSettings
 from convex_analytics.statistics import Statistics
 from convex_analytics.worker import HintHandler, Poller
-from convex_common import logging as json_logging
-from convex_common import tracing
 from convex_common.contracts import JOB_DUE, PREDICTION_DUE
-from convex_common.errors import SettingsError
-from convex_common.health import StatusServer
+from convex_common.exits import Exit
 from convex_common.ids import Ids
-from convex_common.measures import Measures
-from convex_common.metrics import Metrics
 from convex_common.postgres.database import Database, Limits
 from convex_common.postgres.job_runner import Job, JobRunner
 from convex_common.redis.broker import Worker, make_broker, standard_middleware
-from convex_common.redis.flusher import flusher_of
+from convex_common.serving import WorkerProcess, exit_code
 from convex_common.settings import load
 
 log = logging.getLogger(__name__)
@@ -32,18 +23,12 @@ log = logging.getLogger(__name__)
 
 def main() -> int:
     """Run until SIGTERM or SIGINT. Exit 2 and one line where a setting is wrong."""
-    try:
-        return run(load(AnalyticsSettings))
-    except SettingsError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    return exit_code(lambda: run(load(AnalyticsSettings)))
 
 
 def run(settings: AnalyticsSettings) -> int:
     """Wire everything, run, and stop: a job under way is given back, so that another worker goes on at once."""
-    json_logging.configure("analytics", settings.log_level)
-    provider = tracing.configure("analytics", settings)
-    metrics, measures = Metrics(CollectorRegistry()), Measures()
+    process = WorkerProcess("analytics", settings)
     ids = Ids()
     lease = settings.analytics_lease_seconds
     limits = Limits(statement=min(30.0, lease / 2), idle_in_transaction=lease)
@@ -56,41 +41,25 @@ def run(settings: AnalyticsSettings) -> int:
     }
     analytics = JobRunner(database, JOB_DUE.queue, jobs.analytics(found), lease)
     prediction = JobRunner(database, PREDICTION_DUE.queue, jobs.prediction(), lease)
-    broker = make_broker(settings.redis_url, settings.queue_prefix, standard_middleware(metrics))
+    broker = make_broker(settings.redis_url, settings.queue_prefix, standard_middleware(process.metrics))
     handlers = {
         JOB_DUE: HintHandler(JOB_DUE, database, analytics, ids),
         PREDICTION_DUE: HintHandler(PREDICTION_DUE, database, prediction, ids),
     }
     worker = Worker(broker, handlers, threads=settings.analytics_threads)
     poller = Poller({JOB_DUE.queue: analytics, PREDICTION_DUE.queue: prediction})
-    status = StatusServer(
-        settings.prometheus_port,
-        metrics.registry if settings.prometheus_enabled else None,
-        ready=poller.healthy,
-        live=lambda: True,
-        host=settings.metrics_host,
-    )
-    flusher = flusher_of(measures, settings.cache_redis_url, settings.queue_prefix)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    status.start()
-    flusher.start()
-    worker.start()
-    poller.start()
-    log.info("waiting for jobs", extra={"threads": settings.analytics_threads})
-    stopping.wait()
-    analytics.stop()
-    prediction.stop()
-    worker.stop(timeout=3.0)
-    poller.stop(timeout=2.0)
-    flusher.stop()
-    status.stop()
+    with process.serving(ready=poller.healthy) as stopping:
+        worker.start()
+        poller.start()
+        log.info("waiting for jobs", extra={"threads": settings.analytics_threads})
+        stopping.wait()
+        analytics.stop()
+        prediction.stop()
+        worker.stop(timeout=3.0)
+        poller.stop(timeout=2.0)
     database.close()
     broker.close()
-    if provider is not None:
-        provider.shutdown()
-    return 0
+    return Exit.DONE
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from convex_common import logging as json_logging
 from convex_common import tracing
-from convex_common.errors import SettingsError
+from convex_common.exits import Exit
 from convex_common.health import StatusServer
 from convex_common.ids import Ids
 from convex_common.measures import Measures
@@ -35,6 +35,7 @@ from convex_common.redis.measures import MeasureStore
 from convex_common.redis.rates import SharedRates
 from convex_common.redis.sender import Sender
 from convex_common.secretbox import SecretBox
+from convex_common.serving import exit_code
 from convex_common.settings import load
 from convex_gateway import api_keys
 from convex_gateway.app import Lifespan, create_app
@@ -69,12 +70,7 @@ GRACE = 10
 
 def main() -> int:
     """Run until SIGTERM or SIGINT. Exit 2 and one line where a setting is wrong."""
-    try:
-        settings = load(GatewaySettings)
-        return run(settings)
-    except SettingsError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    return exit_code(lambda: run(load(GatewaySettings)))
 
 
 def run(settings: GatewaySettings) -> int:
@@ -114,7 +110,7 @@ def run(settings: GatewaySettings) -> int:
         sender.close()
         if provider is not None:
             provider.shutdown()
-    return 0 if server.started else 1
+    return Exit.DONE if server.started else Exit.FAILED
 
 
 def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublisher, sender: Sender) -> Gateway:

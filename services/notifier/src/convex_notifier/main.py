@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
-import threading
 import time
 
-from prometheus_client import CollectorRegistry
-
-from convex_common import logging as json_logging
-from convex_common import tracing
 from convex_common.contracts import DELIVERIES_DUE
-from convex_common.errors import SettingsError
-from convex_common.health import StatusServer
+from convex_common.exits import Exit
 from convex_common.ids import Ids
 from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.database import Database, connect
 from convex_common.redis.broker import Worker, make_broker
-from convex_common.redis.flusher import flusher_of
 from convex_common.redis.live import LivePublisher
+from convex_common.serving import WorkerProcess, exit_code
 from convex_common.settings import load
 from convex_notifier.breakers import Breakers
 from convex_notifier.channels.channel import Channel
@@ -59,11 +52,7 @@ POOL = 8
 
 def main() -> int:
     """Run until SIGTERM or SIGINT. Exit 2 and one line where a setting is wrong."""
-    try:
-        return run(load(NotifierSettings))
-    except SettingsError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    return exit_code(lambda: run(load(NotifierSettings)))
 
 
 class Notifier:
@@ -156,32 +145,14 @@ def _mail_server(settings: NotifierSettings) -> MailServer | None:
 
 def run(settings: NotifierSettings) -> int:
     """Run until a signal."""
-    json_logging.configure("notifier", settings.log_level)
-    provider = tracing.configure("notifier", settings)
-    metrics, measures = Metrics(CollectorRegistry()), Measures()
-    notifier = Notifier(settings, metrics, measures)
-    status = StatusServer(
-        settings.prometheus_port,
-        metrics.registry if settings.prometheus_enabled else None,
-        ready=notifier.dispatcher.healthy.is_set,
-        live=notifier.is_alive,
-        host=settings.metrics_host,
-    )
-    flusher = flusher_of(measures, settings.cache_redis_url, settings.queue_prefix)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    status.start()
-    flusher.start()
-    notifier.start()
-    log.info("delivering", extra={"threads": settings.notifier_threads})
-    stopping.wait()
-    notifier.stop()
-    flusher.stop()
-    status.stop()
-    if provider is not None:
-        provider.shutdown()
-    return 0
+    process = WorkerProcess("notifier", settings)
+    notifier = Notifier(settings, process.metrics, process.measures)
+    with process.serving(ready=notifier.dispatcher.healthy.is_set, live=notifier.is_alive) as stopping:
+        notifier.start()
+        log.info("delivering", extra={"threads": settings.notifier_threads})
+        stopping.wait()
+        notifier.stop()
+    return Exit.DONE
 
 
 if __name__ == "__main__":

@@ -6,34 +6,29 @@ import argparse
 import datetime as dt
 import json
 import logging
-import signal
 import sys
 import threading
 from collections.abc import Sequence
 from functools import partial
 
-from prometheus_client import CollectorRegistry
-
 from convex_common import logging as json_logging
 from convex_common import tracing
 from convex_common.errors import NotFound, SettingsError, StoreUnavailable
-from convex_common.health import StatusServer
+from convex_common.exits import Exit
 from convex_common.ids import Ids
-from convex_common.measures import Measures
-from convex_common.metrics import Metrics
 from convex_common.postgres.database import Database, Limits
 from convex_common.postgres.job_runner import Job, JobRunner
 from convex_common.redis.broker import Sender
 from convex_common.redis.cache.check import check
-from convex_common.redis.flusher import flusher_of
 from convex_common.redis.measures import MeasureStore
+from convex_common.serving import WorkerProcess, exit_code, stop_signals
 from convex_common.settings import load
 from convex_common.timetable import LOCAL_QUEUE, TIMETABLE, ScheduledJob
 from convex_scheduler.arguments import parser, slots_of
 from convex_scheduler.asking import Asker
 from convex_scheduler.jobs import cache_check, cleanup, partitions, retention
 from convex_scheduler.readings import Readings
-from convex_scheduler.run import Exit, RunOnce
+from convex_scheduler.run import RunOnce
 from convex_scheduler.serve import Loop
 from convex_scheduler.settings import SchedulerSettings
 
@@ -43,26 +38,21 @@ log = logging.getLogger(__name__)
 def main(arguments: Sequence[str] | None = None) -> int:
     """`serve` unless told `run JOB`. Exit 2 and one line where a setting or an argument is wrong."""
     words = parser().parse_args(arguments)
-    try:
-        settings = load(SchedulerSettings)
-        json_logging.configure("scheduler", settings.log_level)
-        if words.command == "run":
-            return run(settings, words)
-        return serve(settings)
-    except (SettingsError, NotFound) as error:
-        sys.stderr.write(f"{error}\n")
-        return Exit.WRONG
+    if words.command == "run":
+        return exit_code(lambda: run(load(SchedulerSettings), words))
+    return exit_code(lambda: serve(load(SchedulerSettings)))
 
 
 def run(settings: SchedulerSettings, words: argparse.Namespace) -> int:
     """One job; its results on stdout, a line for each slot."""
+    json_logging.configure("scheduler", settings.log_level)
     job = TIMETABLE.job(words.job)
     _check_owner(job, settings)
     if words.dry_run:
         return preview(job, settings, words.at or _now())
     slots = slots_of(job, words.since, words.at or _now())
     provider = tracing.configure("scheduler", settings)
-    stopping = _stop_signals()
+    stopping = stop_signals()
     database, sender = _database(settings), Sender(settings.redis_url, settings.queue_prefix)
     database.open()
     measured = MeasureStore(settings.cache_redis_url, settings.queue_prefix)
@@ -106,9 +96,7 @@ def preview(job: ScheduledJob, settings: SchedulerSettings, at: dt.datetime) -> 
 
 def serve(settings: SchedulerSettings) -> int:
     """The loop on one machine, and the installation's metrics."""
-    provider = tracing.configure("scheduler", settings)
-    metrics, measures = Metrics(CollectorRegistry()), Measures()
-    stopping = _stop_signals()
+    process = WorkerProcess("scheduler", settings)
     database, sender = _database(settings), Sender(settings.redis_url, settings.queue_prefix)
     database.open()
     timetable = TIMETABLE
@@ -121,35 +109,21 @@ def serve(settings: SchedulerSettings) -> int:
     measured = MeasureStore(settings.cache_redis_url, settings.queue_prefix)
     runner = _runner(settings, database, measured)
     loop = Loop(timetable, Asker(database, sender, Ids()), runner, _now, asks=settings.scheduler_loop)
-    readings = Readings(database, measured.read, metrics, TIMETABLE, _now)
-    status = StatusServer(
-        settings.prometheus_port,
-        metrics.registry if settings.prometheus_enabled else None,
-        ready=loop.healthy,
-        live=lambda: True,
-        host=settings.metrics_host,
-        pages={"/jobs": readings.jobs},
-    )
-    flusher = flusher_of(measures, settings.cache_redis_url, settings.queue_prefix)
-    status.start()
-    flusher.start()
-    threads = [
-        threading.Thread(target=target, args=(stopping,), name=name, daemon=True)
-        for name, target in (("loop", loop.run), ("readings", readings.run))
-    ]
-    for thread in threads:
-        thread.start()
-    log.info("keeping the timetable", extra={"jobs": [job.name for job in timetable]})
-    stopping.wait()
-    runner.stop()
-    for thread in threads:
-        thread.join(timeout=3.0)
-    flusher.stop()
-    status.stop()
+    readings = Readings(database, measured.read, process.metrics, TIMETABLE, _now)
+    with process.serving(ready=loop.healthy, pages={"/jobs": readings.jobs}) as stopping:
+        threads = [
+            threading.Thread(target=target, args=(stopping,), name=name, daemon=True)
+            for name, target in (("loop", loop.run), ("readings", readings.run))
+        ]
+        for thread in threads:
+            thread.start()
+        log.info("keeping the timetable", extra={"jobs": [job.name for job in timetable]})
+        stopping.wait()
+        runner.stop()
+        for thread in threads:
+            thread.join(timeout=3.0)
     database.close()
     sender.close()
-    if provider is not None:
-        provider.shutdown()
     return Exit.DONE
 
 
@@ -186,13 +160,6 @@ def _runner(settings: SchedulerSettings, database: Database, measured: MeasureSt
 
 def _retention(settings: SchedulerSettings, database: Database, owner_url: str) -> retention.Retention:
     return retention.Retention(database, owner_url, _limits(settings), settings.terms)
-
-
-def _stop_signals() -> threading.Event:
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    return stopping
 
 
 def _stop_with(stopping: threading.Event, runner: JobRunner) -> None:
