@@ -15,8 +15,8 @@ from typing import Self
 import psutil
 
 from tests.bench.job import ALERTMANAGER, Job
-from tests.bench.ports import free_port
 from tests.support import debian
+from tests.support.ports import free_port
 
 CONFIGURATION = """\
 route:

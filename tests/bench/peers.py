@@ -9,11 +9,11 @@ from typing import TypeAlias
 from tests.bench import conditions, load, report
 from tests.bench.alertmanager import Alertmanager
 from tests.bench.job import Follow, Job, Result
-from tests.bench.ports import free_port
 from tests.bench.product import Product, product
 from tests.bench.report import Gate, percentile
 from tests.bench.sink import Sink
 from tests.support.debian import Unavailable
+from tests.support.ports import free_port
 
 OURS, THEIRS = "Convex Alerts", "Alertmanager"
 KILLED = ("gateway", "processor", "notifier", "valkey")

@@ -24,9 +24,9 @@ from convex_common.contracts import QUEUES
 from convex_common.redis.broker import Sender
 from tests.bench import conditions, report
 from tests.bench.load import ROOT
-from tests.bench.ports import free_port
 from tests.bench.queue_worker import Tick, WorkerJob, contract, stock_broker
 from tests.bench.report import Gate
+from tests.support.ports import free_port
 
 SIDES = {
     "ours": "wake broker (ours)",

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -28,8 +27,8 @@ AT_ONCE = 0.25
 
 
 @pytest.fixture
-def second(stack: Stack, tmp_path: Path) -> Iterator[GatewayProcess]:
-    with gateway_beside(stack, tmp_path) as gateway:
+def second(stack: Stack) -> Iterator[GatewayProcess]:
+    with gateway_beside(stack) as gateway:
         yield gateway
 
 
@@ -122,7 +121,7 @@ def test_who_leaves_a_stopping_gateway_resumes_at_the_other(workspace: Workspace
     asyncio.run(scenario())
 
 
-def test_every_offset_once_and_in_order_while_redis_is_killed(new_stack: Callable[..., Stack], tmp_path: Path) -> None:
+def test_every_offset_once_and_in_order_while_redis_is_killed(new_stack: Callable[..., Stack]) -> None:
     stack = new_stack()
     workspace = workspace_of(stack)
     framework_id = workspace.framework()
@@ -147,7 +146,7 @@ def test_every_offset_once_and_in_order_while_redis_is_killed(new_stack: Callabl
                 assert client.offsets == list(range(1, last + 1))
             return len(accepted)
 
-    with gateway_beside(stack, tmp_path) as second:
+    with gateway_beside(stack) as second:
         sent = asyncio.run(scenario(second))
     assert sent >= RATE * BETWEEN_KILLS * KILLS / 2  # the trickle never stood still
     workspace.client.close()

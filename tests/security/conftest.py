@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.processes import GatewayProcess, gateway_process
+from tests.support.gateways import GatewayProcess, gateway_process
 
 LISTED = "https://app.example.com"
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.security.conftest import LISTED
-from tests.support.processes import GatewayProcess, gateway_process
+from tests.support.gateways import GatewayProcess, gateway_process
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -8,7 +8,7 @@ import pytest
 
 from convex_gateway.body_limit import INGEST_LIMIT, LIMIT
 from convex_gateway.head_limit import LARGEST, MOST_HEADERS
-from tests.support.processes import GatewayProcess
+from tests.support.gateways import GatewayProcess
 
 pytestmark = pytest.mark.timeout(120)
 

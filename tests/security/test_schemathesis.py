@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 
 from tests.support.gateways import GatewayProcess, gateway_process
 from tests.support.postgres import Store
-from tests.support.rest import SECRET, token_of
+from tests.support.rest import token_of
 from tests.support.valkey import Valkey
 
 pytestmark = pytest.mark.timeout(1800)
@@ -32,22 +31,15 @@ expected-statuses = ["400", "401", "403", "404", "405", "409", "412", "413", "41
 
 
 @pytest.fixture
-def gateway(store: Store, valkey: Valkey, queue_prefix: str, tmp_path: Path) -> Iterator[GatewayProcess]:
-    with gateway_process(
-        tmp_path,
-        DATABASE_URL=store.url,
-        REDIS_URL=valkey.url,
-        QUEUE_PREFIX=queue_prefix,
-        JWT_SECRET=SECRET,
-        ENCRYPTION_KEYS=Fernet.generate_key().decode(),
-        METRICS_HOST="127.0.0.1",
-    ) as process:
+def gateway(store: Store, valkey: Valkey, queue_prefix: str) -> Iterator[GatewayProcess]:
+    redis = {"REDIS_URL": valkey.url, "QUEUE_PREFIX": queue_prefix}
+    with gateway_process(store.url, **redis) as process:
         yield process
 
 
-def schemathesis(gateway: GatewayProcess, store: Store, *options: str) -> str:
+def schemathesis(folder: Path, gateway: GatewayProcess, store: Store, *options: str) -> str:
     """What it reports; it fails the test where a check does."""
-    config = gateway.folder / "schemathesis.toml"
+    config = folder / "schemathesis.toml"
     config.write_text(CONFIG)
     token = token_of(store.workspace_id, "owner", "owner", exp=2_000_000_000)
     command = [
@@ -56,16 +48,20 @@ def schemathesis(gateway: GatewayProcess, store: Store, *options: str) -> str:
         *("--header", f"Authorization: Bearer {token}", "--checks", "all", "--continue-on-failure", "--no-color"),
         *("--seed", "4", "--suppress-health-check", "all", "--request-timeout", "20", *options),
     ]
-    ran = subprocess.run(command, cwd=gateway.folder, capture_output=True, text=True, check=False)
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     report = ran.stdout + ran.stderr
     assert ran.returncode == 0, report
     return report
 
 
-def test_every_operation_does_as_it_is_described(gateway: GatewayProcess, store: Store) -> None:
-    schemathesis(gateway, store, "--max-examples", "8", "--workers", "1", "--phases", "examples,coverage,fuzzing")
+def test_every_operation_does_as_it_is_described(tmp_path: Path, gateway: GatewayProcess, store: Store) -> None:
+    schemathesis(
+        tmp_path, gateway, store, "--max-examples", "8", "--workers", "1", "--phases", "examples,coverage,fuzzing"
+    )
 
 
 @pytest.mark.long
-def test_every_operation_does_as_it_is_described_at_length(gateway: GatewayProcess, store: Store) -> None:
-    schemathesis(gateway, store, "--max-examples", "200", "--workers", "1")
+def test_every_operation_does_as_it_is_described_at_length(
+    tmp_path: Path, gateway: GatewayProcess, store: Store
+) -> None:
+    schemathesis(tmp_path, gateway, store, "--max-examples", "200", "--workers", "1")

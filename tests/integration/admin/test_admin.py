@@ -129,6 +129,12 @@ def test_without_the_database_it_says_so_and_not_the_password(monkeypatch: pytes
         assert "hunter2" not in told
 
 
+def test_without_the_schema_it_says_how_to_make_it(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_OWNER_URL", empty)
+    for words in (["bootstrap"], ["member", "list"], ["audit", "verify"], ["retention", "show", "test"]):
+        assert "migrate upgrade" in run(*words, status=2)
+
+
 def test_members_and_keys_by_the_command_line(store: Store) -> None:
     run("workspace", "create", "shop", "--owner", "ada")
     assert "already" in run("workspace", "create", "shop", "--owner", "eve")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +30,6 @@ SELECT ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY u(n, p
              JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n ORDER BY place)
 FROM pg_constraint k JOIN pg_class r ON r.oid = k.confrelid
 WHERE k.conrelid = %s::regclass AND k.contype = 'f'"""
-
-
-@pytest.fixture
-def empty(postgres_server: Server) -> Iterator[str]:
-    """The URL of a database that nobody has migrated yet."""
-    name = f"e_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_server.owner_url("postgres"), autocommit=True) as owner:
-        owner.execute(f'CREATE DATABASE "{name}"')
-    yield postgres_server.owner_url(name)
-    with psycopg.connect(postgres_server.owner_url("postgres"), autocommit=True) as owner:
-        owner.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.deliveries import replay
 from tests.support.eventually import eventually
 from tests.support.notifying import IDS, Ledger, NotifierProcess, notifying
+from tests.support.ports import free_port
 from tests.support.postgres import Store
 from tests.support.smtp import Mail, MailHost, mail_host
 from tests.support.told import ALERT
@@ -37,9 +37,7 @@ def host() -> Iterator[MailHost]:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +16,7 @@ from convex_common.contracts import DELIVERIES_DUE, DeliveryIds
 from convex_common.redis.broker import Sender
 from tests.support.eventually import eventually
 from tests.support.notifying import Ledger, NotifierProcess
+from tests.support.ports import free_port
 from tests.support.postgres import Store
 from tests.support.receiver import Receiver, Reply
 from tests.support.valkey import Valkey
@@ -29,9 +29,7 @@ def ledger(store: Store) -> Ledger:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @contextmanager

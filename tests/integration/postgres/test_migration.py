@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -17,7 +16,7 @@ from convex_common.postgres import migrate
 from convex_common.postgres.bootstrap import ensure_workspace
 from convex_common.postgres.partitions import TABLES, make_ahead, wanted
 from convex_dev.stores.postgres import SERVICE
-from tests.support.postgres import PASSWORD, Server, Store, running_server
+from tests.support.postgres import PASSWORD, Store, running_server
 
 Owner = psycopg.Connection[tuple[Any, ...]]
 
@@ -25,16 +24,6 @@ SCHEMA = """SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FR
 JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0
 UNION ALL SELECT p.oid::regprocedure::text, md5(p.prosrc), p.proacl::text FROM pg_proc p
 WHERE p.pronamespace = 'public'::regnamespace ORDER BY 1, 2, 3"""
-
-
-@pytest.fixture
-def empty(postgres_server: Server) -> Iterator[str]:
-    """The owner's URL of a database that was never migrated."""
-    name = f"e_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_server.owner_url("postgres"), autocommit=True) as owner:
-        owner.execute(f'CREATE DATABASE "{name}"')
-        yield postgres_server.owner_url(name)
-        owner.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def schema(url: str) -> list[tuple[Any, ...]]:

@@ -64,7 +64,8 @@ def _fingerprint(owner_url: str) -> dict[str, str]:
         ).fetchone()
     assert found is not None
     digest = hashlib.sha256()
-    for file in sorted((Path(convex_common.__path__[0]) / "postgres").rglob("*.py")):
+    code = (Path(convex_common.__path__[0]) / "postgres").rglob("*")
+    for file in sorted(file for file in code if file.suffix in (".py", ".sql")):
         digest.update(file.read_bytes())
     return {"database": str(found[0]), "revision": str(found[1]), "code": digest.hexdigest()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -11,12 +12,11 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from cryptography.fernet import Fernet
 
 from convex_common.postgres.database import Database
 from tests.integration.gateway.limits.conftest import Ingest
-from tests.integration.gateway.rest.test_process import Process, started
 from tests.support.eventually import eventually
+from tests.support.gateways import GatewayProcess, alone, ready
 from tests.support.postgres import Store
 from tests.support.rest import token_of
 
@@ -144,10 +144,11 @@ def test_two_gateways_accept_it_once(ingest: Ingest, store: Store, database: Dat
 
 
 @pytest.fixture
-def gateways(ingest: Ingest) -> Iterator[Callable[[], Process]]:
+def gateways(ingest: Ingest) -> Iterator[Callable[[], GatewayProcess]]:
     """Gateway processes on the store, one after the other, all with the same keys."""
-    with started(ingest.store.url, ENCRYPTION_KEYS=Fernet.generate_key().decode()) as start:
-        yield start
+    environment = alone(ingest.store.url)
+    with contextlib.ExitStack() as processes:
+        yield lambda: processes.enter_context(ready(environment))
 
 
 WAITING = """SELECT count(*) FROM pg_stat_activity
@@ -159,7 +160,7 @@ WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE %
     [("/triggers", "%ingest_once%", True), ("/frameworks", "%keep_idempotency_keys%", False)],
 )
 def test_a_gateway_killed_before_it_could_answer_leaves_one_effect(
-    ingest: Ingest, gateways: Callable[[], Process], path: str, statement: str, committed: bool
+    ingest: Ingest, gateways: Callable[[], GatewayProcess], path: str, statement: str, committed: bool
 ) -> None:
     """Events are committed by their one statement, which goes on without the gateway; REST's transaction is undone."""
     rule = ingest.rule(ingest.framework())
@@ -167,8 +168,8 @@ def test_a_gateway_killed_before_it_could_answer_leaves_one_effect(
     token = token_of(ingest.workspace_id, "editor", "editor")
     headers = {"Authorization": f"Bearer {token}", **keyed()}
 
-    def post(to: Process, timeout: float = 20) -> httpx.Response:
-        return httpx.post(f"http://127.0.0.1:{to.port}/api/v1{path}", json=body, headers=headers, timeout=timeout)
+    def post(to: GatewayProcess, timeout: float = 20) -> httpx.Response:
+        return httpx.post(f"{to.url}/api/v1{path}", json=body, headers=headers, timeout=timeout)
 
     first = gateways()
     with psycopg.connect(ingest.store.owner_url) as owner, psycopg.connect(ingest.store.owner_url) as looking:
@@ -182,8 +183,7 @@ def test_a_gateway_killed_before_it_could_answer_leaves_one_effect(
         sender = threading.Thread(target=lost)
         sender.start()
         eventually(lambda: looking.execute(WAITING, (statement,)).fetchone() == (1,), within=20)
-        first.popen.kill()
-        first.popen.wait(10)
+        first.kill()
         sender.join(20)
         owner.rollback()
     made = "inbox" if path == "/triggers" else "frameworks WHERE name = 'made once'"

@@ -14,9 +14,9 @@ import pytest
 
 from convex_common.postgres.bootstrap import ensure_member
 from tests.support.eventually import eventually
+from tests.support.gateways import GatewayProcess, gateway_process
 from tests.support.issuer import ISSUER, Published, SigningKey, key_set, published, signing_key
 from tests.support.postgres import Store
-from tests.support.processes import GatewayProcess, gateway_process
 
 pytestmark = pytest.mark.timeout(180)
 

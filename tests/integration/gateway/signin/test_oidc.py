@@ -14,8 +14,8 @@ import pytest
 from oidc_provider_mock import User, run_server_in_thread
 
 from convex_common.postgres.bootstrap import ensure_member, ensure_workspace
+from tests.support.gateways import GatewayProcess, gateway_process
 from tests.support.postgres import Store
-from tests.support.processes import GatewayProcess, gateway_process
 
 pytestmark = pytest.mark.timeout(180)
 

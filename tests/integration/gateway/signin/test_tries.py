@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from convex_common.postgres.bootstrap import ensure_member
+from tests.support.gateways import gateway_process
 from tests.support.postgres import Store
-from tests.support.processes import gateway_process
 from tests.support.rest import token_of
 from tests.support.valkey import Valkey
 
