@@ -7,6 +7,7 @@ import hmac
 import json
 import logging
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ from typing import Any, Final
 import httpx
 import jwt
 from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.httpx_client import AsyncOAuth2Client
+from authlib.deprecate import AuthlibDeprecationWarning
 
 from convex_common.errors import ConvexError, StoreUnavailable
 from convex_gateway.documents import FAILURES, TIMEOUT, Documents
@@ -23,6 +24,10 @@ from convex_gateway.jwk import ALGORITHMS
 from convex_gateway.jwks import KeySet
 from convex_gateway.origins import protected
 from convex_gateway.signin.flow import Flow
+
+with warnings.catch_warnings():  # which HTTP library it will take next is no line of our JSON log
+    warnings.simplefilter("ignore", AuthlibDeprecationWarning)
+    from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 log = logging.getLogger(__name__)
 
