@@ -10,9 +10,11 @@ import pytest
 
 from convex_common.contracts import JOB_DUE, PREDICTION_DUE, Contract, JobDue
 from convex_common.ids import Ids
+from convex_common.measures import QUEUE_PROCESSING, QUEUE_WAIT
 from convex_common.postgres import job_runs
 from convex_common.postgres.database import Database
 from convex_common.redis.broker import Sender
+from convex_common.redis.measures import MeasureStore
 from tests.support import jobs
 from tests.support.eventually import eventually
 from tests.support.jobs import environment, running
@@ -63,9 +65,13 @@ def test_what_cannot_be_done_is_on_record(
             refused,
             told,
         )
-        processed = f'queue_processing_seconds_count{{queue="{contract.queue}"}}'
-        eventually(lambda: analytics.metric(processed) == 1)
+        for what in ("wait", "processing"):
+            timed = f'queue_{what}_seconds_count{{queue="{contract.queue}"}}'
+            eventually(lambda timed=timed: analytics.metric(timed) == 1)  # type: ignore[misc]  # bound per turn
         assert analytics.stop() == 0
+    measured = MeasureStore(valkey.url, queue_prefix).read(None).recent  # told at the latest when it was stopped
+    for name in (QUEUE_WAIT, QUEUE_PROCESSING):
+        assert measured.spread(name)[contract.queue].count == 1
     sender.close()
 
 

@@ -11,10 +11,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from prometheus_client import CollectorRegistry
 
 from convex_common.errors import LeaseLost, NotFound, StoreUnavailable
 from convex_common.ids import Ids
 from convex_common.job_status import OUTCOMES
+from convex_common.job_timings import JobTimings
+from convex_common.measures import INSTALLATION, QUEUE_PROCESSING, QUEUE_WAIT, Measures
+from convex_common.metrics import Metrics
 from convex_common.postgres import job_figures, job_runs
 from convex_common.postgres.database import Database
 from convex_common.postgres.job_runner import Job, JobRefused, JobRunner, JobSkipped, Lease
@@ -326,3 +330,64 @@ def test_waiting_without_a_database() -> None:
             job_runs.wait(away, "some", SLOT, 0.1, stopping=threading.Event())
     finally:
         away.close()
+
+
+def _raises(error: Exception) -> Job:
+    def job(lease: Lease) -> Mapping[str, Any]:
+        raise error
+
+    return job
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        pytest.param(lambda lease: {}, id="completed"),
+        pytest.param(_raises(JobSkipped("nothing to do")), id="skipped"),
+        pytest.param(_raises(JobRefused("never")), id="refused"),
+        pytest.param(_raises(ValueError("broken")), id="failed"),
+    ],
+)
+def test_every_run_is_timed_from_when_it_was_due(database: Database, store: Store, job: Job) -> None:
+    metrics, measures = Metrics(CollectorRegistry()), Measures()
+
+    def slow(lease: Lease) -> Mapping[str, Any]:
+        time.sleep(0.05)
+        return job(lease)
+
+    ask(database)
+    with psycopg.connect(store.owner_url) as owner:
+        owner.execute("UPDATE job_runs SET due_at = now() - interval '90 s'")
+    worker = JobRunner(database, "analytics", lambda name: slow, 60.0, timings=JobTimings(metrics, measures))
+    assert worker.drain() == 1
+    assert worker.drain() == 0
+    measured = measures.take().distributions
+    wait, processing = (measured[INSTALLATION, name, "analytics"] for name in (QUEUE_WAIT, QUEUE_PROCESSING))
+    assert (wait.count, processing.count) == (1, 1)
+    assert wait.total_us >= 90_000_000
+    assert 50_000 <= processing.total_us < wait.total_us
+    of_process = {
+        name: metrics.registry.get_sample_value(f"queue_{name}", {"queue": "analytics"})
+        for name in ("wait_seconds_count", "wait_seconds_sum", "processing_seconds_count", "processing_seconds_sum")
+    }
+    assert (of_process["wait_seconds_count"], of_process["processing_seconds_count"]) == (1, 1)
+    assert of_process["wait_seconds_sum"] == pytest.approx(wait.total_us / 1e6, abs=1e-5)
+    assert of_process["processing_seconds_sum"] == pytest.approx(processing.total_us / 1e6, abs=1e-5)
+
+
+def test_a_retry_waits_from_when_it_was_due_again(database: Database, store: Store) -> None:
+    told: list[tuple[str, float]] = []
+    job = _raises(ValueError("broken"))
+    worker = JobRunner(
+        database, "prediction", lambda name: job, 60.0, timings=lambda queue, waited, took: told.append((queue, waited))
+    )
+    ask(database, queue="prediction")
+    with psycopg.connect(store.owner_url) as owner:
+        owner.execute("UPDATE job_runs SET due_at = now() - interval '1 hour'")
+    assert worker.drain() == 1
+    make_due(store)
+    assert worker.drain() == 1
+    (first, at_first), (second, again) = told
+    assert (first, second) == ("prediction", "prediction")
+    assert at_first >= 3600
+    assert 0 <= again < 3600

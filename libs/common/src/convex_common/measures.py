@@ -26,6 +26,9 @@ WS_ERRORS: Final = "ws_errors"
 WS_CLIENTS: Final = "ws_clients"
 WS_SUBSCRIPTIONS: Final = "ws_subscriptions"
 
+INSTALLATION: Final = UUID(int=0)
+"""Instead of a workspace, for what belongs to none, such as jobs: only the installation's figures have it."""
+
 LABELLED_BY_ID: Final = frozenset({ALERT_LATENCY})
 """Measures whose labels are a workspace's ids: outside of its recent figures they are summed without them."""
 

@@ -12,9 +12,11 @@ from convex_analytics.worker import HintHandler, Poller
 from convex_common.contracts import JOB_DUE, PREDICTION_DUE
 from convex_common.exits import Exit
 from convex_common.ids import Ids
+from convex_common.job_timings import JobTimings
 from convex_common.postgres.database import Database, Limits
 from convex_common.postgres.job_runner import Job, JobRunner
-from convex_common.redis.broker import Worker, make_broker, standard_middleware
+from convex_common.redis.broker import Worker, make_broker
+from convex_common.redis.middleware import Traces
 from convex_common.serving import WorkerProcess, exit_code
 from convex_common.settings import load
 
@@ -39,9 +41,11 @@ def run(settings: AnalyticsSettings) -> int:
         aggregation.NAME: aggregation.DailyAggregation(statistics),
         refresh.NAME: refresh.StatisticsRefresh(database, statistics),
     }
-    analytics = JobRunner(database, JOB_DUE.queue, jobs.analytics(found), lease)
-    prediction = JobRunner(database, PREDICTION_DUE.queue, jobs.prediction(), lease)
-    broker = make_broker(settings.redis_url, settings.queue_prefix, standard_middleware(process.metrics))
+    timings = JobTimings(process.metrics, process.measures)
+    analytics = JobRunner(database, JOB_DUE.queue, jobs.analytics(found), lease, timings=timings)
+    prediction = JobRunner(database, PREDICTION_DUE.queue, jobs.prediction(), lease, timings=timings)
+    # Messages are only hints and are not timed: the runs that they are about are, hinted at or not.
+    broker = make_broker(settings.redis_url, settings.queue_prefix, [Traces()])
     handlers = {
         JOB_DUE: HintHandler(JOB_DUE, database, analytics, ids),
         PREDICTION_DUE: HintHandler(PREDICTION_DUE, database, prediction, ids),

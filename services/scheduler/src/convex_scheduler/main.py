@@ -16,6 +16,7 @@ from convex_common import tracing
 from convex_common.errors import NotFound, SettingsError, StoreUnavailable
 from convex_common.exits import Exit
 from convex_common.ids import Ids
+from convex_common.job_timings import JobTimings
 from convex_common.postgres.database import Database, Limits
 from convex_common.postgres.job_runner import Job, JobRunner
 from convex_common.redis.broker import Sender
@@ -107,7 +108,7 @@ def serve(settings: SchedulerSettings) -> int:
             " and ".join(job.name for job in TIMETABLE if job.needs_owner),
         )
     measured = MeasureStore(settings.cache_redis_url, settings.queue_prefix)
-    runner = _runner(settings, database, measured)
+    runner = _runner(settings, database, measured, JobTimings(process.metrics, process.measures))
     loop = Loop(timetable, Asker(database, sender, Ids()), runner, _now, asks=settings.scheduler_loop)
     readings = Readings(database, measured.read, process.metrics, TIMETABLE, _now)
     with process.serving(ready=loop.healthy, pages={"/jobs": readings.jobs}) as stopping:
@@ -144,7 +145,9 @@ def _limits(settings: SchedulerSettings) -> Limits:
     return Limits(statement=min(10.0, settings.scheduler_lease_seconds / 3))
 
 
-def _runner(settings: SchedulerSettings, database: Database, measured: MeasureStore) -> JobRunner:
+def _runner(
+    settings: SchedulerSettings, database: Database, measured: MeasureStore, timings: JobTimings | None = None
+) -> JobRunner:
     jobs: dict[str, Job] = {
         cleanup.NAME: cleanup.JobCleanup(database, enabled=settings.queue_cleanup),
         cache_check.NAME: cache_check.CacheHealthCheck(
@@ -155,7 +158,8 @@ def _runner(settings: SchedulerSettings, database: Database, measured: MeasureSt
     if settings.database_owner_url is not None:
         jobs[partitions.NAME] = partitions.MakePartitions(settings.database_owner_url, _limits(settings))
         jobs[retention.NAME] = _retention(settings, database, settings.database_owner_url)
-    return JobRunner(database, LOCAL_QUEUE, jobs.__getitem__, settings.scheduler_lease_seconds, only=tuple(jobs))
+    lease = settings.scheduler_lease_seconds
+    return JobRunner(database, LOCAL_QUEUE, jobs.__getitem__, lease, only=tuple(jobs), timings=timings)
 
 
 def _retention(settings: SchedulerSettings, database: Database, owner_url: str) -> retention.Retention:

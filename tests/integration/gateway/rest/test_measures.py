@@ -9,9 +9,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from convex_common.job_timings import JobTimings
 from convex_common.measures import Measures
+from convex_common.metrics import Metrics
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.database import Limits
 from convex_common.redis.measures import Batch, MeasureStore
@@ -37,7 +40,10 @@ class Figures:
         self._told = 0
 
     def get(self, name: str, **more: Any) -> Any:
-        answer = self.api.get(f"/api/metrics/{name}", role="viewer", **more)
+        return self.get_from(f"/api/metrics/{name}", **more)
+
+    def get_from(self, path: str, **more: Any) -> Any:
+        answer = self.api.get(path, role="viewer", **more)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -118,6 +124,28 @@ def test_alerts(figures: Figures, elsewhere: uuid.UUID) -> None:
     assert (everywhere["processed"], everywhere["notifications_sent"]) == (2000, {"webhook": 7, "email": 3})
     assert everywhere["latency"]["count"] == 22
     assert everywhere["by_framework"] == {}
+
+
+def test_how_long_jobs_wait_and_take_is_the_installations(figures: Figures) -> None:
+    measures = Measures()
+    timings = JobTimings(Metrics(CollectorRegistry()), measures)
+    timings("analytics", 2.0, 0.25)
+    timings("prediction", 0.5, 0.125)
+    figures.store.add(Batch(1, int(time.time() // 60), measures.take()))
+    token = token_of(figures.api.workspace_id, "viewer", "viewer", operator=True)
+    whole: dict[str, Any] = {"params": {"scope": "installation"}, "token": token}
+
+    def mean(queue: str, figure: str, **asked: Any) -> float | None:
+        items = {item["name"]: item for item in figures.get_from("/queues", **asked)["items"]}
+        found: float | None = items[queue][figure]["mean"]
+        return found
+
+    assert (mean("analytics", "wait", **whole), mean("analytics", "processing", **whole)) == (2000, 250)
+    assert (mean("prediction", "wait", **whole), mean("prediction", "processing", **whole)) == (500, 125)
+    assert mean("analytics", "wait") is None, "jobs are no workspace's"
+    text = figures.api.get("/api/metrics/prometheus", **whole).text
+    assert 'queue_wait_seconds_sum{queue="analytics"} 2.0\n' in text
+    assert 'queue_processing_seconds_sum{queue="prediction"} 0.125\n' in text
 
 
 def test_cache_and_sockets(figures: Figures) -> None:

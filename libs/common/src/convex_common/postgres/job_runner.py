@@ -7,10 +7,11 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from convex_common.errors import ConvexError, LeaseLost, StoreUnavailable
 from convex_common.postgres import job_runs
@@ -71,6 +72,13 @@ FindJob = Callable[[str], Job]
 """The job of a name; JobRefused where there is none."""
 
 
+class Timings(Protocol):
+    """Is told of every claimed run, once it is over or given back."""
+
+    def __call__(self, queue: str, waited: float, took: float) -> None:
+        """Seconds from when it was due to the claim, and from there on."""
+
+
 class JobRunner:
     """Does the due runs of one queue, one at a time and thread; several threads and processes may share a queue.
 
@@ -85,11 +93,13 @@ class JobRunner:
         lease_seconds: float,
         *,
         only: Sequence[str] | None = None,
+        timings: Timings | None = None,
     ) -> None:
         self._database = database
         self._queue = queue
         self._find_job = find_job
         self._only = only
+        self._timings = timings
         self._lease = dt.timedelta(seconds=lease_seconds)
         self._stopping = threading.Event()
 
@@ -112,8 +122,11 @@ class JobRunner:
             claim = job_runs.claim(connection, self._queue, self._lease, only=only, jobs=self._only)
         if claim is None:
             return False
+        began = time.perf_counter()
         with span_from(claim.traceparent, f"job {claim.job}"):
             self._run(claim)
+        if self._timings is not None:
+            self._timings(claim.queue, claim.waited, time.perf_counter() - began)
         return True
 
     def _run(self, claim: Claim) -> None:

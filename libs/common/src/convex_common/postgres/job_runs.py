@@ -64,7 +64,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A run that this worker holds, as long as the row carries its token."""
+    """A run that this worker holds, as long as the row carries its token; `waited` seconds after it was due."""
 
     id: uuid.UUID
     job: str
@@ -73,6 +73,7 @@ class Claim:
     attempts: int
     token: int
     traceparent: str | None
+    waited: float
 
 
 FIND: Final = """SELECT id, job, slot, queue, status, attempts, last_error, detail, finished_at
@@ -88,17 +89,19 @@ WHERE id IN (
     WHERE queue = %(queue)s AND status = 'running' AND due_at <= clock_timestamp() AND attempts + 1 >= %(max_attempts)s
     FOR UPDATE SKIP LOCKED)"""
 
-CLAIM: Final = """UPDATE job_runs j SET status = 'running', claims = claims + 1,
+CLAIM: Final = """WITH due AS MATERIALIZED (
+    SELECT id, due_at FROM job_runs
+    WHERE queue = %(queue)s AND status IN ('pending', 'running') AND due_at <= clock_timestamp()
+      AND (%(only)s::uuid IS NULL OR id = %(only)s) AND (%(jobs)s::text[] IS NULL OR job = ANY(%(jobs)s))
+    ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+UPDATE job_runs j SET status = 'running', claims = claims + 1,
     attempts = attempts + (status = 'running')::int,
     last_error = CASE status WHEN 'running' THEN %(expired)s ELSE last_error END,
     lease_token = %(token)s, lease_until = clock_timestamp() + %(lease)s, due_at = clock_timestamp() + %(lease)s,
     started_at = clock_timestamp()
-WHERE id = (
-    SELECT id FROM job_runs
-    WHERE queue = %(queue)s AND status IN ('pending', 'running') AND due_at <= clock_timestamp()
-      AND (%(only)s::uuid IS NULL OR id = %(only)s) AND (%(jobs)s::text[] IS NULL OR job = ANY(%(jobs)s))
-    ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, job, slot, queue, attempts, lease_token, traceparent"""
+FROM due WHERE j.id = due.id
+RETURNING j.id, job, slot, queue, attempts, lease_token, traceparent,
+    extract(epoch FROM j.started_at - due.due_at)::float8"""
 
 HOLD: Final = """UPDATE job_runs SET
     lease_until = clock_timestamp() + %(lease)s, due_at = clock_timestamp() + %(lease)s,
@@ -192,7 +195,16 @@ def claim(
     ).fetchone()
     if row is None:
         return None
-    return Claim(id=row[0], job=row[1], slot=row[2], queue=row[3], attempts=row[4], token=row[5], traceparent=row[6])
+    return Claim(
+        id=row[0],
+        job=row[1],
+        slot=row[2],
+        queue=row[3],
+        attempts=row[4],
+        token=row[5],
+        traceparent=row[6],
+        waited=row[7],
+    )
 
 
 def hold(
