@@ -72,7 +72,16 @@ def test_secrets_are_struck_out(text: str, secret: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["rule fired 3 times", "http://host:8080/path", "a bearer of news", "alert@example.com"]
+    "text",
+    [
+        "rule fired 3 times",
+        "http://host:8080/path?state=open",
+        "a bearer of news",
+        "alert@example.com",
+        "the 'token' is missing",
+        "['cookie', 'token']",
+        "{'name': 'b', 'status': 'open'}",
+    ],
 )
 def test_plain_text_stays(text: str) -> None:
     assert redacted(text) == text

@@ -20,6 +20,18 @@ _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "
 _SECRET_NAMES: Final = re.compile(r"password|passwd|secret|token|authorization|api_?key|cookie", re.IGNORECASE)
 _SECRETS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"(authorization['\"]?\s*[:=]\s*['\"]?)(?:(?:bearer|basic)\s+)?[^\s'\",;]+", re.IGNORECASE), r"\1***"),
+    (  # a mapping, as JSON or Python writes it, or pairs of bytes, as ASGI has headers
+        re.compile(
+            r"(['\"][\w-]{0,64}(?:secret|token|api[-_]?key|cookie|password|passwd|authorization)[\w-]{0,64}['\"]"
+            r"(?::\s*b?|,\s*b)(['\"]))(?:\\.|(?!\2).)*",
+            re.IGNORECASE,
+        ),
+        r"\1***",
+    ),
+    (
+        re.compile(r"([?&][\w-]{0,64}(?:secret|token|api[-_]?key|password|passwd|code)=)[^\s&#'\"]+", re.IGNORECASE),
+        r"\1***",
+    ),
     (re.compile(r"\b(bearer[\s.])[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), r"\1***"),
     (re.compile(r"\bcvx_[A-Za-z0-9_-]+"), "cvx_***"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), "***"),
