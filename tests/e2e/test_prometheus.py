@@ -6,7 +6,9 @@ import json
 import subprocess
 import textwrap
 import threading
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -59,7 +61,10 @@ def exporter() -> Iterator[Exporter]:
 
 @pytest.fixture
 def prometheus(tmp_path: Path, workspace: Workspace, exporter: Exporter) -> Iterator[None]:
+    """A real one, with an API key that may send alerts and nothing else, in a file as an operator has it."""
     binary = program_or_skip("prometheus")
+    _, key = _key(workspace, "ingest")
+    (tmp_path / "convex.key").write_text(key)
     gateway = workspace.stack.url.removeprefix("http://")
     (tmp_path / "rules.yml").write_text(
         textwrap.dedent("""
@@ -83,7 +88,7 @@ def prometheus(tmp_path: Path, workspace: Workspace, exporter: Exporter) -> Iter
           alertmanagers:
             - path_prefix: {PREFIX}
               api_version: v2
-              authorization: {{type: Bearer, credentials: {workspace.token}}}
+              authorization: {{type: Bearer, credentials_file: convex.key}}
               static_configs: [{{targets: ["{gateway}"]}}]
         """)
     )
@@ -126,17 +131,64 @@ def test_prometheus_fires_and_resolves(workspace: Workspace, exporter: Exporter,
     assert events[-1] == "resolved"
 
 
-def test_amtool_adds_and_queries(workspace: Workspace, tmp_path: Path) -> None:
-    amtool = str(program_or_skip("amtool"))
-    config = tmp_path / "http.yml"
-    config.write_text(f"authorization: {{type: Bearer, credentials: {workspace.token}}}\n")
+@dataclass
+class Amtool:
+    """The real one, with a credential of ours."""
 
-    def run(*arguments: str) -> str:
-        command = [amtool, f"--alertmanager.url={workspace.stack.url}{PREFIX}", f"--http.config.file={config}"]
-        done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, timeout=30)
+    program: str
+    url: str
+    config: Path
+
+    def ran(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [self.program, f"--alertmanager.url={self.url}", f"--http.config.file={self.config}", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+
+    def __call__(self, *arguments: str) -> str:
+        done = self.ran(*arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+
+@pytest.fixture
+def amtool(workspace: Workspace, tmp_path: Path) -> Callable[[str], Amtool]:
+    program = str(program_or_skip("amtool"))
+
+    def with_credential(credential: str) -> Amtool:
+        config = tmp_path / f"{uuid.uuid4().hex}.yml"
+        config.write_text(f"authorization: {{type: Bearer, credentials: {credential}}}\n")
+        return Amtool(program, workspace.stack.url + PREFIX, config)
+
+    return with_credential
+
+
+def _key(workspace: Workspace, *scopes: str) -> tuple[str, str]:
+    """A new API key's id and text."""
+    made = workspace.post("/api/v1/api-keys", {"name": "prom", "role": "responder", "scopes": list(scopes)}, 201)
+    return made["id"], made["key"]
+
+
+def test_amtool_with_api_keys(workspace: Workspace, amtool: Callable[[str], Amtool]) -> None:
+    """One that may send and look, one that may only send, one that may only look; and one that is revoked."""
+    key_id, key = _key(workspace, "ingest", "read")
+    both = amtool(key)
+    both("alert", "add", "alertname=KeyedDisk", "severity=warning", "host=a")
+    eventually(lambda: "KeyedDisk" in both("alert", "query"), within=20.0, what="an alert")
+    sender, reader = (amtool(_key(workspace, scope)[1]) for scope in ("ingest", "read"))
+    sender("alert", "add", "alertname=KeyedDisk", "severity=warning", "host=b")
+    eventually(lambda: len(json.loads(reader("alert", "query", "-o", "json"))) == 2, within=20.0, what="the second")
+    assert reader.ran("alert", "add", "alertname=Unkeyed", "host=c").returncode != 0
+    assert sender.ran("alert", "query").returncode != 0
+    answer = workspace.client.delete(f"/api/v1/api-keys/{key_id}")
+    assert answer.status_code == 204, answer.text
+    for arguments in (("alert", "query"), ("alert", "add", "alertname=Unkeyed", "host=d")):
+        refused = both.ran(*arguments)
+        assert refused.returncode != 0
+        assert key not in refused.stdout + refused.stderr
+    assert {alert["rule_name"] for alert in workspace.get("/api/v1/alerts")["items"]} == {"KeyedDisk"}
+
+
+def test_amtool_adds_and_queries(workspace: Workspace, amtool: Callable[[str], Amtool]) -> None:
+    run = amtool(workspace.token)
     run("alert", "add", "alertname=DiskFull", "severity=warning", "host=a", "--annotation=summary=disk is full")
     run("alert", "add", "alertname=DiskFull", "severity=warning", "host=b")
     eventually(lambda: len(json.loads(run("alert", "query", "-o", "json"))) == 2, within=20.0)
