@@ -11,8 +11,8 @@ import httpx
 LARGEST: Final = 256 * 1024
 TIMEOUT: Final = 5.0
 
-FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError, ValueError)
-"""What `get` may raise: the service is away, or answers something else."""
+FAILURES: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError, ValueError, RecursionError)
+"""What `get`, and reading the JSON that it got, may raise: the service is away, or answers something else."""
 
 
 class Documents:

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import httpx
 import jwt
@@ -160,9 +160,9 @@ class Provider:
             algorithm = header.get("alg")
             found = await keys.find(header.get("kid"), algorithm) if algorithm in ALGORITHMS else ()
             claims = self._decoded(token, [key.public for key in found], str(algorithm))
-        except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError) as error:
+        except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise NotSignedIn(f"the ID token does not hold: {type(error).__name__}") from None
-        if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
+        if not hmac.compare_digest(str(claims.get("nonce", "")).encode("utf-8", "surrogatepass"), nonce.encode()):
             raise NotSignedIn("the ID token is of another sign-in")
         several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
         if claims.get("azp", None if several else self._client_id) != self._client_id:
@@ -188,12 +188,12 @@ class Provider:
 
     async def _identity(self, described: Description, claims: Mapping[str, Any], access_token: object) -> Identity:
         subject = claims["sub"]
-        if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT or "\0" in subject:
+        if not _is_text(subject) or not 0 < len(subject) <= LONGEST_SUBJECT:
             raise NotSignedIn("the subject is no usable user id")
         if "email" not in claims and described.userinfo is not None and isinstance(access_token, str):
             claims = await self._asked(described.userinfo, access_token, subject)
         email = claims.get("email")
-        verified = claims.get("email_verified") is True and isinstance(email, str) and "\0" not in email
+        verified = claims.get("email_verified") is True and _is_text(email)
         return Identity(subject, email if verified else None)
 
     async def _asked(self, url: str, access_token: str, subject: str) -> Mapping[str, Any]:
@@ -205,3 +205,8 @@ class Provider:
         if not isinstance(told, dict) or told.get("sub") != subject:
             raise NotSignedIn("the userinfo is somebody else's")
         return told
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Whether it is text that PostgreSQL keeps: JSON may hold a NUL, and halves of characters."""
+    return isinstance(value, str) and "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
