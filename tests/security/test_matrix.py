@@ -14,13 +14,13 @@ import pytest
 from cryptography.fernet import Fernet
 
 from convex_common.domain.api_key import mint
+from convex_common.domain.role import Role, Scope
 from convex_common.ids import Ids
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.bootstrap import ensure_members, ensure_workspace
 from convex_common.postgres.database import Database
 from convex_common.timetable import TIMETABLE
 from convex_gateway.app import all_parts
-from convex_gateway.auth import Role, Scope
 from convex_gateway.ingest.writer import InboxWriter
 from convex_gateway.settings import GatewaySettings
 from tests.security.operations import Described, guarded, open_to_all

@@ -21,6 +21,7 @@ from convex_common.contracts import Contract
 from convex_common.domain.alert import Alert, Event, Reason, Status
 from convex_common.domain.change import Cause, Changes, Entry, Notice
 from convex_common.domain.channel import Channel
+from convex_common.domain.role import Role
 from convex_common.domain.severity import Severity
 from convex_common.feed import LiveMessage
 from convex_common.ids import Ids
@@ -39,7 +40,7 @@ from convex_common.redis.measures import MeasureStore
 from convex_common.secretbox import SecretBox
 from convex_gateway import api_keys
 from convex_gateway.app import Parts, create_app
-from convex_gateway.auth import Authenticator, Role
+from convex_gateway.auth import Authenticator
 from convex_gateway.context import Gateway
 from convex_gateway.documents import Documents
 from convex_gateway.limits.limiter import RateLimits

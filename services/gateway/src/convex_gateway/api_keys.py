@@ -17,7 +17,7 @@ from convex_common.metrics import Metrics
 from convex_common.postgres import api_keys as rows
 from convex_common.postgres.api_keys import UsableKey
 from convex_common.postgres.async_database import AsyncDatabase
-from convex_gateway.auth import Principal
+from convex_gateway.principal import Principal
 
 log = logging.getLogger(__name__)
 

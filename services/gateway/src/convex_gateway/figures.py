@@ -19,8 +19,8 @@ from convex_common.redis.measures import Measured
 from convex_common.vitals import vitals_of
 
 if TYPE_CHECKING:
-    from convex_gateway.auth import Principal
     from convex_gateway.context import Gateway
+    from convex_gateway.principal import Principal
 
 log = logging.getLogger(__name__)
 

@@ -8,12 +8,12 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
+from convex_common.domain.role import Role
 from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.members import role_of
 from convex_common.redis.cache.counts import CacheCounts
-from convex_gateway.auth import Role
 
 FRESH_SECONDS = 30.0
 """How long a member who was removed or lowered may go on."""

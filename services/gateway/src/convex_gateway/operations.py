@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from convex_common.domain.audit import Act
+from convex_common.domain.role import Role, Scope
 from convex_common.errors import InFlight
 from convex_common.logging import bound
 from convex_common.postgres import audit
@@ -28,11 +29,11 @@ from convex_common.postgres.database import Connection
 from convex_common.postgres.workspaces import raise_version
 from convex_common.redis.cache.classes import RULES
 from convex_gateway import non_finite
-from convex_gateway.auth import Principal, Role, Scope
 from convex_gateway.context import Gateway
 from convex_gateway.idempotency import HEADER, METHODS, Once, may_be_kept, once, parameter, replayed, sealed
 from convex_gateway.limits.policies import SAFE, Kind
 from convex_gateway.limits.quotas import Quota
+from convex_gateway.principal import Principal
 from convex_gateway.problems import MEDIA_TYPE, Malformed, NotFinite, UnsupportedMediaType, answer_to
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import jwt
 
+from convex_common.domain.role import Role
 from convex_common.errors import Unauthorized
-from convex_gateway.auth import Role
 
 if TYPE_CHECKING:
     from convex_gateway.jwk import Key

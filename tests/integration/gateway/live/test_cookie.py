@@ -12,12 +12,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 from websockets.exceptions import InvalidStatus
 
+from convex_common.domain.role import Role
 from convex_common.ids import Ids
 from convex_common.metrics import Metrics
 from convex_common.postgres.async_database import AsyncDatabase
-from convex_gateway.auth import Principal, Role
 from convex_gateway.live.session import Terms
 from convex_gateway.origins import Site
+from convex_gateway.principal import Principal
 from convex_gateway.signin.sessions import Sessions
 from tests.support.live import LiveGateway, live_gateway, watcher
 from tests.support.postgres import Store

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from convex_common.domain.role import RANKS, Role
 from convex_common.feed import LiveBroadcast
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.bootstrap import ensure_member
 from convex_common.postgres.database import Database, Limits
-from convex_gateway.auth import RANKS, Role
 from convex_gateway.operations import ROLE
 from tests.support.postgres import Store
 from tests.support.rest import Api, Remembered, gateway_of, token_of

@@ -10,10 +10,12 @@ import uuid
 import pytest
 from prometheus_client import CollectorRegistry
 
+from convex_common.domain.role import Role, Scope
 from convex_common.errors import Forbidden, StoreUnavailable, Unauthorized
 from convex_common.metrics import Metrics
-from convex_gateway.auth import Authenticator, Principal, Role, Scope
+from convex_gateway.auth import Authenticator
 from convex_gateway.memberships import FRESH_SECONDS, Memberships
+from convex_gateway.principal import Principal
 from convex_gateway.tokens import Claims
 
 WORKSPACE = uuid.uuid4()

@@ -16,8 +16,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from convex_common.domain.role import Role
 from convex_common.errors import Unauthorized
-from convex_gateway.auth import Role
 from convex_gateway.tokens import LONGEST_TOKEN, Claims, SecretSource, TokenReader
 
 SECRET = "a secret that is only good for tests, 32 bytes and more"

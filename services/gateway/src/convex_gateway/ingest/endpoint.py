@@ -15,16 +15,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from convex_common.domain.role import Role
+from convex_common.domain.role import Scope as KeyScope
 from convex_common.errors import ConvexError
 from convex_common.logging import bound
 from convex_common.tracing import current_traceparent, new_traceparent
-from convex_gateway.auth import Authenticator, Principal, Role
-from convex_gateway.auth import Scope as KeyScope
+from convex_gateway.auth import Authenticator
 from convex_gateway.body_limit import INGEST_LIMIT
 from convex_gateway.idempotency import once
 from convex_gateway.ingest.first_answers import Answer, FirstAnswer, FirstAnswers
 from convex_gateway.limits.limiter import RateLimits
 from convex_gateway.limits.policies import Kind
+from convex_gateway.principal import Principal
 from convex_gateway.problems import BodyTooLarge, UnsupportedMediaType, of_error, on_http_error
 
 SENDER: Final = Role.RESPONDER

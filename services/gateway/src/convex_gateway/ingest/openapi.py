@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from convex_gateway.auth import Role, Scope
+from convex_common.domain.role import Role, Scope
 from convex_gateway.idempotency import parameter
 from convex_gateway.ingest.alertmanager import MAX_ALERTS, PostableAlert
 from convex_gateway.ingest.alertmanager_reads import GettableAlert

@@ -11,8 +11,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
+from convex_common.domain.role import Role, Scope
 from convex_common.redis.cache.counts import CacheCounts
-from convex_gateway.auth import Role, Scope
 from convex_gateway.ingest.alertmanager import AlertmanagerAlerts
 from convex_gateway.ingest.alertmanager_reads import AlertmanagerReads
 from convex_gateway.ingest.endpoint import Endpoint, Operation

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from convex_common.domain.role import Role, Scope
 from convex_common.errors import ConvexError, Forbidden, Invalid, StoreUnavailable, Unauthorized
-from convex_gateway.auth import Authenticator, Principal, Role, Scope
+from convex_gateway.auth import Authenticator
 from convex_gateway.live import protocol
 from convex_gateway.live.closing import CloseCode
 from convex_gateway.live.handshake import Credentials
@@ -23,6 +24,7 @@ from convex_gateway.live.protocol import Auth, ClientFrame, Ping
 from convex_gateway.live.socket import MAX_BACKLOG, Socket
 from convex_gateway.live.subscriptions import Subscriptions
 from convex_gateway.live.wire import Wire, text_frame
+from convex_gateway.principal import Principal
 
 log = logging.getLogger(__name__)
 

@@ -16,13 +16,13 @@ from starlette.responses import Response
 
 from convex_common.domain import facets
 from convex_common.domain.alert import Status, as_wire
+from convex_common.domain.role import Role
 from convex_common.domain.rule import AlertType
 from convex_common.domain.severity import Severity
 from convex_common.errors import Invalid, NotFound
 from convex_common.postgres import alerts_query, timeline
 from convex_common.redis.cache.cache import Loaded
 from convex_common.redis.cache.classes import ALERTS
-from convex_gateway.auth import Role
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut, moment_cursor_of
 from convex_gateway.problems import NO_NUL

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from convex_common.domain import facets
 from convex_common.domain.alert import Status
+from convex_common.domain.role import Role
 from convex_common.domain.severity import Severity
 from convex_common.errors import Invalid, NotFound
 from convex_common.postgres import statistics
@@ -20,7 +21,6 @@ from convex_common.postgres.frameworks import frameworks
 from convex_common.postgres.positions import position
 from convex_common.redis.cache.cache import Loaded
 from convex_common.redis.cache.classes import ALERTS, STATISTICS
-from convex_gateway.auth import Role
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.shapes.analytics import Summary
 

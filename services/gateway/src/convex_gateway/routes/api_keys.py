@@ -10,13 +10,14 @@ from typing import Annotated
 from fastapi import Query
 
 from convex_common.domain.api_key import Maker, Refusal, may_make, mint, principal_of
+from convex_common.domain.role import Role
 from convex_common.errors import Forbidden, Invalid, NotFound
 from convex_common.postgres import api_keys as rows
 from convex_gateway import revocation
-from convex_gateway.auth import Principal, Role
 from convex_gateway.limits.quotas import Quota
 from convex_gateway.operations import Authorized, Call, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut
+from convex_gateway.principal import Principal
 from convex_gateway.shapes.api_keys import ApiKey, ApiKeyDraft, ApiKeyPage, ApiKeyPatch, NewApiKey
 from convex_gateway.shapes.body import changes
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import Query
 
+from convex_common.domain.role import Role
 from convex_common.postgres import audit as rows
-from convex_gateway.auth import Role
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cut, sequence_cursor_of
 from convex_gateway.problems import NO_NUL

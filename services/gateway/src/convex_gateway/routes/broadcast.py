@@ -6,10 +6,10 @@ import asyncio
 
 import msgspec
 
+from convex_common.domain.role import Role
 from convex_common.errors import Invalid, StoreUnavailable
 from convex_common.feed import LiveBroadcast, message_frame
 from convex_common.postgres.frameworks import frameworks
-from convex_gateway.auth import Role
 from convex_gateway.operations import Authorized, Call, Resource
 from convex_gateway.shapes.people import Broadcast, BroadcastSent
 

@@ -17,13 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from convex_common.contracts import DELIVERIES_DUE, DeliveryIds
 from convex_common.domain.audit import differences
 from convex_common.domain.channel import ChannelKind
+from convex_common.domain.role import Role
 from convex_common.errors import Conflict, Invalid, NotFound
 from convex_common.postgres import channels as rows
 from convex_common.postgres import deliveries, members, rules
 from convex_common.postgres.configuration import target_of
 from convex_common.secretbox import SecretBox, UnreadableSecret
 from convex_common.tracing import new_traceparent
-from convex_gateway.auth import Role
 from convex_gateway.limits.quotas import Quota
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut

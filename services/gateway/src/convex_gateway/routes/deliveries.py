@@ -9,10 +9,10 @@ from typing import Annotated
 from fastapi import Query
 
 from convex_common.contracts import DELIVERIES_DUE, DeliveryIds
+from convex_common.domain.role import Role
 from convex_common.errors import Conflict, NotFound
 from convex_common.postgres import deliveries as rows
 from convex_common.tracing import new_traceparent
-from convex_gateway.auth import Role
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut
 from convex_gateway.shapes.deliveries import Delivery, DeliveryPage, DeliveryStatus

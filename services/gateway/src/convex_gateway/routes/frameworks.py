@@ -9,10 +9,10 @@ from dataclasses import asdict
 from sqlalchemy.exc import IntegrityError
 
 from convex_common.domain.audit import differences
+from convex_common.domain.role import Role
 from convex_common.errors import Conflict, NotFound
 from convex_common.postgres import frameworks as rows
 from convex_common.postgres.withdrawals import withdraw_framework
-from convex_gateway.auth import Role
 from convex_gateway.limits.quotas import Quota
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut

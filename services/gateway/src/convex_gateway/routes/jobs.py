@@ -11,12 +11,12 @@ from dataclasses import replace
 from functools import partial
 
 from convex_common.contracts import JobDue
+from convex_common.domain.role import Role
 from convex_common.errors import Conflict, NotFound
 from convex_common.job_status import statuses
 from convex_common.postgres import jobs as rows
 from convex_common.timetable import HINTS, TIMETABLE, ScheduledJob, Timetable, rfc3339
 from convex_common.tracing import new_traceparent
-from convex_gateway.auth import Role
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.shapes.jobs import JobAsked, JobPage, JobWithRuns
 

@@ -7,10 +7,11 @@ import math
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from convex_common.domain.role import Role
 from convex_common.errors import Unauthorized
 from convex_common.postgres import api_keys, members, workspaces
-from convex_gateway.auth import Principal, Role
 from convex_gateway.operations import Authorized, Resource
+from convex_gateway.principal import Principal
 from convex_gateway.shapes.people import Me, OwnKey, Workspace
 
 resource = Resource("me")

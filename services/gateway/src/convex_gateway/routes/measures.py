@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from convex_common.contracts import QUEUES
 from convex_common.domain.distribution import merged
 from convex_common.domain.health import Health, Vitals, assess
+from convex_common.domain.role import Role
 from convex_common.errors import StoreUnavailable
 from convex_common.measures import (
     ALERT_LATENCY,
@@ -23,7 +24,6 @@ from convex_common.measures import (
 from convex_common.redis.measures import MINUTES
 from convex_common.vitals import lookups, lookups_by_class
 from convex_gateway import exposition
-from convex_gateway.auth import Role
 from convex_gateway.figures import (
     ALERTS,
     Figures,

@@ -8,10 +8,10 @@ from fastapi import Query
 
 from convex_common.domain.api_key import principal_of
 from convex_common.domain.membership import Refusal, may_change
+from convex_common.domain.role import Role
 from convex_common.errors import Conflict, Forbidden, NotFound
 from convex_common.postgres import api_keys, members
 from convex_gateway import revocation
-from convex_gateway.auth import Role
 from convex_gateway.limits.quotas import Quota
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cut, text_cursor_of

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+from convex_common.domain.role import Role
 from convex_common.errors import NotFound
 from convex_common.postgres import notifications as rows
-from convex_gateway.auth import Role
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut
 from convex_gateway.shapes.people import Notification, NotificationPage

@@ -12,12 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from convex_common.contracts import DELIVERIES_DUE, EVENTS_ACCEPTED, MAX_DELIVERIES, DeliveryIds, EventsAccepted
 from convex_common.domain.distribution import Distribution
+from convex_common.domain.role import Role
 from convex_common.errors import Forbidden, NotFound
 from convex_common.logging import masked, redacted
 from convex_common.measures import QUEUE_PROCESSING, QUEUE_WAIT
 from convex_common.postgres import quarantine as rows
 from convex_common.tracing import new_traceparent
-from convex_gateway.auth import Role
 from convex_gateway.figures import FigureScope, figures_of, latency, whose
 from convex_gateway.operations import Authorized, Call, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut

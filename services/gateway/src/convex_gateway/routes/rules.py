@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from convex_common.domain.alert import Reason
 from convex_common.domain.audit import differences
+from convex_common.domain.role import Role
 from convex_common.domain.rule import AlertType
 from convex_common.errors import Invalid, NotFound
 from convex_common.postgres import rules as rows
@@ -22,7 +23,6 @@ from convex_common.postgres.positions import position
 from convex_common.postgres.withdrawals import withdraw_rule
 from convex_common.redis.cache.cache import Loaded
 from convex_common.redis.cache.classes import RULES
-from convex_gateway.auth import Role
 from convex_gateway.limits.quotas import Quota
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from convex_gateway.auth import Role, Scope
+from convex_common.domain.role import Role, Scope
 from convex_gateway.pagination import Page
 from convex_gateway.shapes.body import Answer, Body, Moment, Name, patch
 

@@ -9,7 +9,7 @@ from fastapi import Path
 from pydantic import AfterValidator, Field, StringConstraints
 
 from convex_common.domain.api_key import PRINCIPAL
-from convex_gateway.auth import Role
+from convex_common.domain.role import Role
 from convex_gateway.pagination import Page
 from convex_gateway.problems import NO_NUL
 from convex_gateway.shapes.body import Answer, Body, Name, UserId, patch

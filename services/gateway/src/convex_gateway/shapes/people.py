@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from pydantic import AfterValidator, BaseModel, Field, JsonValue, StringConstraints
 
-from convex_gateway.auth import Role, Scope
+from convex_common.domain.role import Role, Scope
 from convex_gateway.problems import NO_NUL
 from convex_gateway.shapes.alerts import Alert
 from convex_gateway.shapes.body import Answer, Body

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from convex_gateway.auth import Role
+from convex_common.domain.role import Role
 from convex_gateway.problems import NO_NUL
 from convex_gateway.shapes.body import Answer, Body
 from convex_gateway.shapes.people import Workspace

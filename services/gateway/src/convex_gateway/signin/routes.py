@@ -10,12 +10,13 @@ from fastapi import Response
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 
+from convex_common.domain.role import Role
 from convex_common.errors import NotFound, Unauthorized
 from convex_common.postgres import members, workspaces
 from convex_common.postgres.sessions import Membership, memberships_of
-from convex_gateway.auth import Principal, Role
 from convex_gateway.context import Gateway
 from convex_gateway.operations import MEANINGS, PROBLEM_SCHEMA, JsonRequest, check_media_type
+from convex_gateway.principal import Principal
 from convex_gateway.problems import MEDIA_TYPE
 from convex_gateway.shapes.people import Workspace
 from convex_gateway.shapes.sessions import SessionState, SignedIn, SignIn, Switch, Way

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Final
 from starlette.types import Scope
 
 from convex_common.domain.audit import Act
+from convex_common.domain.role import Role
 from convex_common.domain.role import Scope as KeyScope
 from convex_common.errors import Unauthorized
 from convex_common.postgres import audit
 from convex_common.postgres import sessions as rows
-from convex_gateway.auth import Principal, Role
 from convex_gateway.origins import Site
+from convex_gateway.principal import Principal
 from convex_gateway.signin import cookies, csrf
 
 if TYPE_CHECKING:
