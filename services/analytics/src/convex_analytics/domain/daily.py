@@ -104,6 +104,8 @@ def summarize(
     for one in opened:
         alerts.setdefault(one.framework_id, []).append(one)
     for many in occurrences:
+        if many.count == 0:  # its alerts changed, and their conditions did not occur again
+            continue
         occurred[many.framework_id] = occurred.get(many.framework_id, 0) + many.count
     for each in responses:
         responded.setdefault(each.framework_id, {}).setdefault(each.response, []).append(each.seconds)

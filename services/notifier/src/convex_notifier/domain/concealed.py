@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from convex_notifier.domain.answer import Answer
 
@@ -23,11 +23,17 @@ def parts_of(secrets: Iterable[object]) -> tuple[str, ...]:
             continue
         parts |= {secret, secret.rpartition("_")[2]}
         if "://" in secret:
-            address = urlsplit(secret)
-            query = [pair.partition("=")[2] for pair in address.query.split("&")]
-            parts |= {address.path, *address.path.split("/"), *query}
+            parts |= _of_address(secret)
     parts |= {unquote(part) for part in parts}
     return tuple(sorted((part for part in parts if len(part) >= SHORTEST), key=lambda part: (-len(part), part)))
+
+
+def _of_address(address: str) -> set[str]:
+    """Its path, whole and in pieces, and its query's values. Read by hand: a malformed address is a secret, too."""
+    rest = address.partition("://")[2].partition("#")[0]
+    place, _, query = rest.partition("?")
+    path = place[place.find("/") :] if "/" in place else ""
+    return {path, *path.split("/"), *(pair.partition("=")[2] for pair in query.split("&"))}
 
 
 def within(answer: Answer, parts: tuple[str, ...]) -> Answer:
