@@ -31,3 +31,11 @@ def test_secrets_are_taken_out(told: str | None, kept: str | None) -> None:
     given = Answer(Verdict.REJECTED, told, 404, told)
     assert within(given, PARTS) == Answer(Verdict.REJECTED, kept, 404, kept)
     assert within(given, ()) == given
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[::1/hook/aVerySecretPath", "http://a b/hook/aVerySecretPath#at", "://x/hook/aVerySecretPath"]
+)
+def test_an_address_that_is_malformed_is_a_secret_all_the_same(address: str) -> None:
+    given = Answer(Verdict.REJECTED, "no such place: /hook/aVerySecretPath, aVerySecretPath", None, None)
+    assert within(given, parts_of([address])).error == "no such place: [secret], [secret]"
