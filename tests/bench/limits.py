@@ -71,6 +71,7 @@ def run(*, quick: bool) -> list[Gate]:
 
 
 def _quiet(found: Product, seconds: float) -> Result:
+    time.sleep(SETTLED)  # what was sent before counts against the limit no more
     job: Job = replace(found.job, rate=QUIET, seconds=seconds, fingerprints=100, follow=Follow.WEBSOCKET)
     return Load(job).result()
 
