@@ -197,6 +197,14 @@ def test_any_alert_is_seven_bits_in_short_lines_with_our_headers_alone(message: 
     assert told.title in part(made, "plain")
 
 
+@pytest.mark.parametrize("end", ["=0D=0A", "=0A", "=0D", "=00", "=0D=0A=0D=0A"])
+def test_a_title_that_reads_as_an_encoded_word_stays_a_title(end: str) -> None:
+    made = read(LETTERS.write(telling(title=f"=?utf-8?Q?{end}Bcc:_eve@example.com?="), EMAIL, OPS))
+    assert made["Bcc"] is None
+    assert not made.defects
+    assert made["Subject"] == f"[Critical] = ?utf-8?Q?{end}Bcc:_eve@example.com?="
+
+
 @settings(deadline=None)
 @given(messages)
 def test_any_alert_is_text_in_html(message: Message) -> None:

@@ -66,8 +66,11 @@ def letter(
 
 
 def subject(summary: Summary) -> str:
-    """`[Critical] title`: in brackets, which clients leave out when they compare subjects (RFC 5256), what changes."""
-    told = f"[{summary.tag}] {summary.title}"
+    """`[Critical] title`: in brackets, which clients leave out when they compare subjects (RFC 5256), what changes.
+
+    A title that reads as an encoded word (RFC 2047) must not become one: decoded, it could hold the end of a line.
+    """
+    told = f"[{summary.tag}] {summary.title}".replace("=?", "= ?")
     return told if len(told) <= LONGEST_SUBJECT else told[: LONGEST_SUBJECT - 1].rstrip() + "…"
 
 
