@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 import time
@@ -95,8 +96,8 @@ def lost_lease() -> Iterator[None]:
 
 def labels_of_shard(bench: Bench, rule_id: uuid.UUID, shard: int, count: int) -> list[str]:
     """Label values whose triggers fall into one shard."""
-    found = [str(n) for n in range(count * 200) if shard_of(bench.a_trigger(rule_id, n=str(n))[1]) == shard]
-    return found[:count]
+    fitting = (str(n) for n in itertools.count() if shard_of(bench.a_trigger(rule_id, n=str(n))[1]) == shard)
+    return list(itertools.islice(fitting, count))
 
 
 def test_a_claim_returns_rows_in_the_order_of_their_acceptance(bench: Bench, worker: Connection) -> None:
