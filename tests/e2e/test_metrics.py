@@ -158,7 +158,9 @@ def test_names_and_numbers(workspace: Workspace, traffic: dict[str, Scrape]) -> 
     assert {
         (queue, state) for queue in ("alert", "notification", "analytics", "prediction") for state in states
     } <= told
-    # Global gauges come from the scheduler alone, so that nobody adds them up.
+    # Each says who it is; global gauges come from the scheduler alone, so that nobody adds them up.
+    for service in EXPECTED:
+        assert scrape(stack, service).sum("convex_build_info", service=service) == 1
     for service in EXPECTED.keys() - {"scheduler"}:
         assert not EXPECTED["scheduler"] & scrape(stack, service).names, service
 

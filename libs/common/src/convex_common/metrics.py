@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
+from importlib.metadata import version
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -27,6 +36,10 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it unannotated
         self.registry = registry
         ProcessCollector(registry=registry)
+        GCCollector(registry=registry)
+        self._build_info = self._gauge(
+            "convex_build_info", "1; the labels say which service this is, and its version.", "service", "version"
+        )
 
         self.alert_processing_latency_ms = Histogram(
             "alert_processing_latency_ms",
@@ -78,6 +91,10 @@ class Metrics:
         self.websocket_errors = self._counter(
             "websocket_errors_total", "Sockets closed for a fault: protocol, credentials, slowness."
         )
+
+    def tell_service(self, service: str) -> None:
+        """Say which service this process is: of a plain Prometheus nothing else does."""
+        self._build_info.labels(service, version("convex-common")).set(1)
 
     @cached_property
     def queue_job_count(self) -> Gauge:
