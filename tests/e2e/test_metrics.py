@@ -160,7 +160,7 @@ def test_names_and_numbers(workspace: Workspace, traffic: dict[str, Scrape]) -> 
     } <= told
     # Each says who it is; global gauges come from the scheduler alone, so that nobody adds them up.
     for service in EXPECTED:
-        assert scrape(stack, service).sum("convex_build_info", service=service) == 1
+        assert scrape(stack, service).sum("convex_build_info", component=service) == 1
     for service in EXPECTED.keys() - {"scheduler"}:
         assert not EXPECTED["scheduler"] & scrape(stack, service).names, service
 

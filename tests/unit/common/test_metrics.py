@@ -22,7 +22,7 @@ def used() -> CollectorRegistry:
     """A registry in which every metric was used once."""
     registry = CollectorRegistry()
     metrics = Metrics(registry)
-    metrics.tell_service("notifier")
+    metrics.tell_component("notifier")
     metrics.notifications_sent.labels("email", "sent").inc()
     metrics.cache_hits.labels("rules").inc(3)
     metrics.cache_misses.labels("rules").inc()
@@ -76,7 +76,7 @@ def test_every_name_of_the_contract_with_its_labels() -> None:
         "system_health_score": set(),
         "inbox_backlog": set(),
         "quarantined": {"queue"},
-        "convex_build_info": {"service", "version"},
+        "convex_build_info": {"component", "version"},
         "python_gc_collections_total": {"generation"},
         "process_resident_memory_bytes": set(),
     }

@@ -38,7 +38,7 @@ class Metrics:
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
         self._build_info = self._gauge(
-            "convex_build_info", "1; the labels say which service this is, and its version.", "service", "version"
+            "convex_build_info", "1; the labels say which component this is, and its version.", "component", "version"
         )
 
         self.alert_processing_latency_ms = Histogram(
@@ -92,9 +92,9 @@ class Metrics:
             "websocket_errors_total", "Sockets closed for a fault: protocol, credentials, slowness."
         )
 
-    def tell_service(self, service: str) -> None:
-        """Say which service this process is: of a plain Prometheus nothing else does."""
-        self._build_info.labels(service, version("convex-common")).set(1)
+    def tell_component(self, component: str) -> None:
+        """Say which service this process is. The label is not `service`, which Prometheus sets in a cluster itself."""
+        self._build_info.labels(component, version("convex-common")).set(1)
 
     @cached_property
     def queue_job_count(self) -> Gauge:

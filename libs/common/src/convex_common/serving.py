@@ -29,7 +29,7 @@ class WorkerProcess:
         self._settings = settings
         self._spans = tracing.configure(service, settings)
         self.metrics, self.measures = Metrics(CollectorRegistry()), Measures()
-        self.metrics.tell_service(service)
+        self.metrics.tell_component(service)
 
     @property
     def traced(self) -> bool:

@@ -115,7 +115,7 @@ def run(settings: GatewaySettings) -> int:
 
 def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublisher, sender: Sender) -> Gateway:
     metrics, measures = Metrics(CollectorRegistry()), Measures()
-    metrics.tell_service("gateway")
+    metrics.tell_component("gateway")
     ids = Ids()
     database = AsyncDatabase(settings.database_url, APPLICATION)
     hints = AsyncSender(settings.redis_url, settings.queue_prefix)
