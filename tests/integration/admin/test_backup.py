@@ -16,6 +16,7 @@ from convex_common.domain.audit import Act
 from convex_common.postgres import audit, migrate
 from convex_common.postgres.bootstrap import ensure_workspace
 from convex_common.postgres.database import Database
+from convex_common.postgres.standing import Standing
 from convex_dev.stores.postgres import SERVICE
 from tests.integration.postgres.catalogue import Owner, a_row, count, insert, tenant_tables
 from tests.support.admin import admin, admin_of
@@ -123,7 +124,7 @@ def test_everything_comes_back_and_what_must_not_does_not(filled: Store, empty: 
     newest = read(empty, "SELECT action, actor FROM audit_log ORDER BY sequence DESC LIMIT 1")
     assert newest == [("installation.restored", "convex admin")]
     assert admin(empty, "audit", "verify", "--anchor", str(folder / "manifest.json")).code == 0
-    assert migrate.at_head(empty)
+    assert migrate.standing(empty) is Standing.CURRENT
     # As the migrations make it: policies bind, triggers are on, the services' role may work and owns nothing.
     for table, forced in read(empty, "SELECT relname, relforcerowsecurity FROM pg_class WHERE relrowsecurity"):
         assert forced, table

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
 
 from convex_common.errors import SettingsError
 from convex_common.ids import floor
 from convex_common.postgres import migrate
 from convex_common.postgres.bootstrap import ensure_workspace
 from convex_common.postgres.partitions import TABLES, make_ahead, wanted
+from convex_common.postgres.standing import Standing, note_oldest
+from convex_common.postgres.urls import sqlalchemy_url
 from convex_dev.stores.postgres import SERVICE
 from tests.support.postgres import PASSWORD, Store, running_server
 
@@ -52,14 +57,14 @@ def test_a_second_upgrade_changes_nothing(store: Store) -> None:
     before = schema(store.owner_url)
     migrate.upgrade(store.owner_url, SERVICE)
     assert schema(store.owner_url) == before
-    assert migrate.at_head(store.owner_url)
-    assert migrate.at_head(store.url), "the services can ask too"
+    assert migrate.standing(store.owner_url) is Standing.CURRENT
+    assert migrate.standing(store.url) is Standing.CURRENT, "the services can ask too"
 
 
 def test_two_at_once_wait_for_one_another(empty: str) -> None:
-    assert not migrate.at_head(empty)
+    assert migrate.standing(empty) is Standing.BEHIND
     assert together(*[lambda: migrate.upgrade(empty, SERVICE)] * 3) == []
-    assert migrate.at_head(empty)
+    assert migrate.standing(empty) is Standing.CURRENT
 
 
 def test_the_owner_may_not_be_the_services_role(empty: str) -> None:
@@ -85,6 +90,71 @@ def test_check_tells_a_current_schema_from_another(
     assert "run the migration" in capsys.readouterr().err
     monkeypatch.setenv("DATABASE_OWNER_URL", store.owner_url)
     assert migrate.main(["check", "--wait", "5"]) == 0
+
+
+def newer(store: Store, oldest: str | None = None) -> None:
+    """As if a newer version had migrated it; with a contract step where it names the oldest code that it suits."""
+    with create_engine(sqlalchemy_url(store.owner_url)).begin() as owner:
+        owner.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        if oldest:
+            note_oldest(owner, oldest)
+
+
+@pytest.mark.parametrize(("oldest", "suits"), [(None, True), ("0001", True), ("9000", False)])
+def test_a_newer_schema_suits_this_code_unless_it_says_otherwise(
+    store: Store, oldest: str | None, suits: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An upgrade has migrated, and a pod of the version before starts; or the upgrade is rolled back."""
+    newer(store, oldest)
+    before = schema(store.owner_url)
+    for url in (store.owner_url, store.url):
+        monkeypatch.setenv("DATABASE_OWNER_URL", url)
+        assert migrate.main(["check", "--wait", "60"]) == (0 if suits else 1), "waiting would not help"
+    monkeypatch.setenv("DATABASE_OWNER_URL", store.owner_url)
+    monkeypatch.setenv("DATABASE_URL", store.url)
+    assert migrate.main(["upgrade"]) == (0 if suits else 1)
+    assert ("stays as it is" if suits else "install that version again") in capsys.readouterr().err
+    assert schema(store.owner_url) == before
+
+
+def test_a_migration_makes_nobody_wait_behind_it(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """A long query holds the table that is to be changed; those who come after the migration still get through."""
+    engine = create_engine(sqlalchemy_url(store.owner_url))
+    slowest, over = 0.0, threading.Event()
+
+    def ask() -> None:
+        nonlocal slowest
+        with psycopg.connect(store.owner_url, autocommit=True) as service:
+            while not over.is_set():
+                began = time.monotonic()
+                service.execute("SELECT count(*) FROM alerts")
+                slowest = max(slowest, time.monotonic() - began)
+
+    with psycopg.connect(store.owner_url) as report:
+        report.execute("SELECT count(*) FROM alerts")
+        asking = threading.Thread(target=ask)
+        ending = threading.Timer(1.5, report.commit)
+        asking.start()
+        ending.start()
+        migrate.patiently(engine, lambda c: c.exec_driver_sql("ALTER TABLE alerts ADD COLUMN n int"), timeout_ms=200)
+        over.set()
+        asking.join()
+        ending.join()
+    assert 0.1 < slowest < 1.0, "behind the migration, and no longer than it waits for its lock"
+    assert "waits for a long transaction" in capsys.readouterr().err
+    with psycopg.connect(store.owner_url) as owner:
+        assert owner.execute("SELECT n FROM alerts").fetchall() == []
+        owner.execute("ALTER TABLE alerts DROP COLUMN n")
+
+
+def test_a_migration_gives_up_in_the_end(store: Store) -> None:
+    engine = create_engine(sqlalchemy_url(store.owner_url))
+    with psycopg.connect(store.owner_url) as report:
+        report.execute("SELECT count(*) FROM alerts")
+        with pytest.raises(OperationalError, match="lock timeout"):
+            migrate.patiently(
+                engine, lambda c: c.exec_driver_sql("ALTER TABLE alerts ADD COLUMN n int"), within=0.2, timeout_ms=50
+            )
 
 
 def test_an_owner_without_superpowers_can_migrate() -> None:
