@@ -25,7 +25,15 @@ from tests.integration.postgres.catalogue import (
 from tests.support.postgres import Store
 
 # Of the installation: nothing of a tenant is in them.
-INSTALLATION = {"alembic_version", "inbox_shards", "job_runs", "job_totals"}
+INSTALLATION = {
+    "alembic_version",
+    "cluster_sight",
+    "cron_jobs",
+    "inbox_shards",
+    "job_orders",
+    "job_runs",
+    "job_totals",
+}
 
 
 @pytest.fixture

@@ -40,9 +40,12 @@ def used() -> CollectorRegistry:
         metrics.scheduled_job_next_run_timestamp_seconds,
         metrics.scheduled_job_duration_seconds,
         metrics.scheduled_job_running,
+        metrics.scheduled_job_suspended,
     ):
         gauge.labels("cleanup").set(1)
     metrics.system_health_score.set(100)
+    metrics.kubernetes_reachable.set(1)
+    metrics.kubernetes_request_errors.labels("list cronjobs", "403").inc()
     return registry
 
 
@@ -72,6 +75,9 @@ def test_every_name_of_the_contract_with_its_labels() -> None:
         "scheduled_job_last_status": {"job", "status"},
         "scheduled_job_duration_seconds": {"job"},
         "scheduled_job_running": {"job"},
+        "scheduled_job_suspended": {"job"},
+        "kubernetes_reachable": set(),
+        "kubernetes_request_errors_total": {"request", "status"},
         "scheduled_job_info": {"job", "schedule", "priority"},
         "system_health_score": set(),
         "inbox_backlog": set(),
@@ -99,7 +105,14 @@ def test_latency_has_the_buckets_of_the_specification() -> None:
 def test_a_process_does_not_export_what_only_the_scheduler_knows() -> None:
     registry = CollectorRegistry()
     Metrics(registry)
-    absent = {"queue_job_count", "inbox_backlog", "quarantined", "system_health_score", "cache_hit_rate_percent"}
+    absent = {
+        "queue_job_count",
+        "inbox_backlog",
+        "quarantined",
+        "system_health_score",
+        "cache_hit_rate_percent",
+        "kubernetes_reachable",
+    }
     assert not absent & exposed(registry).keys()
 
 

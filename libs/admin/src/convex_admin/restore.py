@@ -34,6 +34,10 @@ SETTLE = (
     "UPDATE cache_versions SET version = version + 1000000",
     "UPDATE deliveries SET lease_token = NULL, lease_until = NULL, due_at = now() WHERE lease_token IS NOT NULL",
     "UPDATE job_runs SET status = 'pending', lease_token = NULL, due_at = now() WHERE status = 'running'",
+    # Of the cluster that it was taken in: this one is looked at anew, and its Jobs are other ones.
+    "UPDATE job_runs SET kubernetes_job = NULL, no_kubernetes_job = NULL WHERE status = 'pending'",
+    "DELETE FROM cron_jobs",
+    "DELETE FROM cluster_sight",
     "DELETE FROM sessions",
 )
 OWN_TABLES = """

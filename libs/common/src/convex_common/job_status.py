@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from convex_common.job_standing import ON_ITS_TIMETABLE, Standing
 from convex_common.timetable import ScheduledJob, Timetable
 
 OUTCOMES: Final = ("completed", "skipped", "failed", "quarantined")
@@ -38,11 +39,12 @@ NEVER_RUN: Final = Figures()
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """A job with its figures at some time."""
+    """A job with its figures at some time, and whether its timetable is on."""
 
     job: ScheduledJob
     figures: Figures
     next_run: dt.datetime
+    standing: Standing = ON_ITS_TIMETABLE
 
     @property
     def name(self) -> str:
@@ -76,9 +78,16 @@ class JobStatus:
             "last_error": figures.last_error if with_error else None,
             "next_run": self.next_run,
             "running": figures.running,
+            **self.standing.as_answer(with_error=with_error),
         }
 
 
-def statuses(timetable: Timetable, figures: Mapping[str, Figures], now: dt.datetime) -> list[JobStatus]:
+def statuses(
+    timetable: Timetable, figures: Mapping[str, Figures], standings: Mapping[str, Standing], now: dt.datetime
+) -> list[JobStatus]:
     """Every job of the timetable, in its order."""
-    return [JobStatus(job, figures.get(job.name, NEVER_RUN), job.next_due(now)) for job in timetable]
+    return [_status(job, figures, standings.get(job.name, ON_ITS_TIMETABLE), now) for job in timetable]
+
+
+def _status(job: ScheduledJob, figures: Mapping[str, Figures], standing: Standing, now: dt.datetime) -> JobStatus:
+    return JobStatus(job, figures.get(job.name, NEVER_RUN), standing.next_due(job, now), standing)

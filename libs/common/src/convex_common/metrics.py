@@ -155,6 +155,23 @@ class Metrics:
         return self._gauge("scheduled_job_running", "1 while a run of a job is under way.", "job")
 
     @cached_property
+    def scheduled_job_suspended(self) -> Gauge:
+        """Whether each job's timetable is off, by an order or in the cluster: such a job is not late."""
+        return self._gauge("scheduled_job_suspended", "1 while a job is suspended and runs by hand only.", "job")
+
+    @cached_property
+    def kubernetes_reachable(self) -> Gauge:
+        """Whether the cluster's API answers the scheduler; absent where it is not asked."""
+        return self._gauge("kubernetes_reachable", "1 while the Kubernetes API answers the scheduler.")
+
+    @cached_property
+    def kubernetes_request_errors(self) -> Counter:
+        """What of the cluster's API failed, by what was asked for and the status (0: no answer)."""
+        return self._counter(
+            "kubernetes_request_errors_total", "Requests to the Kubernetes API that failed.", "request", "status"
+        )
+
+    @cached_property
     def scheduled_job_info(self) -> Gauge:
         """Each job's schedule (cron, UTC) and priority."""
         return self._gauge(

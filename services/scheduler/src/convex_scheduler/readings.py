@@ -12,9 +12,10 @@ from typing import Any, Final
 from convex_common.contracts import EVENTS_ACCEPTED, QUEUES
 from convex_common.domain.health import Vitals, assess
 from convex_common.errors import StoreUnavailable
+from convex_common.job_standing import sight_now
 from convex_common.job_status import OUTCOMES, JobStatus, statuses
 from convex_common.metrics import Metrics
-from convex_common.postgres import job_figures
+from convex_common.postgres import job_figures, job_standings
 from convex_common.postgres.database import Database
 from convex_common.postgres.history import History, read_now
 from convex_common.redis.measures import Measured
@@ -69,20 +70,26 @@ class Readings:
                 history = read_now(connection, None)
                 quarantined = {str(queue): int(runs) for queue, runs in connection.execute(QUARANTINED)}
                 figures = job_figures.read(connection)
+                standings = job_standings.read(connection)
         except StoreUnavailable:
             self._metrics.system_health_score.set(assess(Vitals(postgres=False)).score)
             raise
         self._queues(history, quarantined)
         self._metrics.system_health_score.set(assess(vitals_of(history, self._lately())).score)
-        for status in statuses(self._timetable, figures, self._clock()):
+        for status in statuses(self._timetable, figures, standings, self._clock()):
             self._job(status)
 
     def jobs(self) -> dict[str, Any]:
         """How every job stands now, as the API tells it. StoreUnavailable."""
         with self._database.transaction() as connection:
             figures = job_figures.read(connection)
-        shown = statuses(self._timetable, figures, self._clock())
-        return {"items": [status.as_answer(with_error=True) for status in shown]}
+            standings = job_standings.read(connection)
+            sight = job_standings.read_sight(connection)
+        shown = statuses(self._timetable, figures, standings, self._clock())
+        return {
+            "items": [status.as_answer(with_error=True) for status in shown],
+            "kubernetes": sight and sight_now(sight, self._clock()).as_answer(with_error=True),
+        }
 
     def _lately(self) -> Measured | None:
         try:
@@ -107,6 +114,7 @@ class Readings:
         metrics.scheduled_job_info.labels(name, status.schedule, status.priority).set(1)
         metrics.scheduled_job_next_run_timestamp_seconds.labels(name).set(status.next_run.timestamp())
         metrics.scheduled_job_running.labels(name).set(figures.running)
+        metrics.scheduled_job_suspended.labels(name).set(status.standing.suspension is not None)
         for outcome in OUTCOMES:
             self._count(name, outcome, figures.of(outcome))
             if figures.last_status is not None:

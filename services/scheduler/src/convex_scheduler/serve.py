@@ -10,7 +10,7 @@ from collections.abc import Callable
 from convex_common.errors import StoreUnavailable
 from convex_common.postgres.job_runner import JobRunner
 from convex_common.timetable import Timetable, rfc3339
-from convex_scheduler.asking import Asker
+from convex_scheduler.asking import Asker, Suspended
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +61,18 @@ class Loop:
             stopping.wait(self._every)
 
     def step(self) -> None:
-        """One round. A slot is asked for once, and never after a later one, even if the clock steps back."""
+        """One round. A slot is asked for once, and never after a later one, even if the clock steps back.
+
+        A suspended job's slots are left alone; once it is resumed, the latest of them is asked for.
+        """
         for due in self._timetable.due(self._clock()):
             asked = self._asked.get(due.job.name)
             if asked is not None and asked >= due.slot:
                 continue
-            if self._asker.ask(due.job, due.slot, unless_later=True):
-                log.info("job due", extra={"job": due.job.name, "slot": rfc3339(due.slot)})
+            try:
+                if self._asker.ask(due.job, due.slot, unless_later=True, unless_suspended=True):
+                    log.info("job due", extra={"job": due.job.name, "slot": rfc3339(due.slot)})
+            except Suspended:
+                continue
             self._asked[due.job.name] = due.slot
         self._runner.drain()

@@ -11,7 +11,8 @@ import psycopg
 import pytest
 
 from convex_common.contracts import JobDue
-from convex_common.postgres import job_runs
+from convex_common.job_standing import CronJobSeen
+from convex_common.postgres import job_runs, job_standings
 from convex_common.postgres import jobs as rows
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.bootstrap import ensure_member
@@ -123,6 +124,114 @@ def test_asked_by_many_at_once_it_runs_once(api: Api) -> None:
     assert len([slot for slot in asyncio.run(by_many()) if slot is not None]) == 1
 
 
+def acts(api: Api) -> list[tuple[Any, ...]]:
+    with psycopg.connect(api.store.owner_url) as owner:
+        return owner.execute("SELECT actor, action, subject FROM audit_log ORDER BY sequence").fetchall()
+
+
+def order(api: Api, name: str, verb: str, **more: Any) -> Any:
+    return api.post(f"/jobs/{name}/{verb}", **({"role": "owner"} | more))
+
+
+def test_a_job_is_suspended_and_resumed(api: Api) -> None:
+    for _ in range(2):
+        suspended = order(api, "retention", "suspend")
+        assert suspended.status_code == 200, suspended.text
+        told = suspended.json()
+        assert (told["suspended"], told["suspended_source"], told["suspended_by"]) == (True, "order", "owner")
+        assert (told["pending_order"], told["cron_job"]) == (None, None)
+    assert named(api.get("/jobs", role="admin"), "retention") == told
+    assert not named(api.get("/jobs", role="admin"), "job-cleanup")["suspended"]
+    assert run(api, "retention").status_code == 202, "by hand it runs all the same"
+    for _ in range(2):
+        resumed = order(api, "retention", "resume").json()
+        assert (resumed["suspended"], resumed["suspended_source"], resumed["suspended_by"]) == (False, None, None)
+    assert [action for _, action, _ in acts(api)] == ["job.suspended", "job.run", "job.resumed"], "each change once"
+
+
+def seen(api: Api, job: str = "retention", **fields: Any) -> None:
+    """What the scheduler saw in the cluster."""
+    cron_job = {
+        "name": f"alerts-{job}",
+        "schedule": "30 3 * * *",
+        "time_zone": "Etc/UTC",
+        "suspended": False,
+        "by_values": False,
+        "active": 0,
+        "last_schedule": None,
+        "last_success": None,
+        "newest_jobs": [],
+    }
+    with api.database.transaction() as connection:
+        job_standings.seen(connection, {job: CronJobSeen(**{**cron_job, **fields})})
+
+
+@pytest.mark.parametrize(
+    ("cluster", "verb", "status", "source", "pending"),
+    [
+        pytest.param({}, "suspend", 200, "order", "suspend", id="suspended here before the cluster knows"),
+        pytest.param({"suspended": True}, "resume", 200, "cluster", "resume", id="suspended by kubectl, resumed here"),
+        pytest.param(
+            {"suspended": True, "by_values": True}, "resume", 409, "values", None, id="values are the chart's"
+        ),
+        pytest.param(
+            {"suspended": True, "by_values": True}, "suspend", 200, "order", None, id="an order beside values"
+        ),
+    ],
+)
+def test_what_the_cluster_says_and_what_is_ordered(
+    api: Api, cluster: dict[str, Any], verb: str, status: int, source: str, pending: str | None
+) -> None:
+    seen(api, **cluster)
+    answer = order(api, "retention", verb)
+    assert answer.status_code == status, answer.text
+    job = named(api.get("/jobs", role="admin"), "retention")
+    assert (job["suspended"], job["suspended_source"], job["pending_order"]) == (True, source, pending)
+    assert job["cron_job"]["name"] == "alerts-retention"
+
+
+def test_an_order_beside_values_can_be_taken_back(api: Api) -> None:
+    seen(api, suspended=True, by_values=True)
+    order(api, "retention", "suspend")
+    resumed = order(api, "retention", "resume")
+    assert (resumed.status_code, resumed.json()["suspended_source"]) == (200, "values")
+    assert order(api, "retention", "resume").status_code == 409
+
+
+def test_the_next_run_is_the_clusters(api: Api) -> None:
+    seen(api, schedule="59 23 31 12 *")
+    due = dt.datetime.fromisoformat(api.get("/jobs/retention", role="admin").json()["next_run"])
+    assert (due.month, due.day, due.hour, due.minute) == (12, 31, 23, 59)
+    seen(api, schedule="@broken")
+    due = dt.datetime.fromisoformat(api.get("/jobs/retention", role="admin").json()["next_run"])
+    assert (due.hour, due.minute) == (3, 30), "the timetable's, where it cannot be read"
+
+
+def test_whether_the_cluster_answers_is_told(api: Api) -> None:
+    assert api.get("/jobs", role="admin").json()["kubernetes"] is None
+    with api.database.transaction() as connection:
+        job_standings.looked(connection, "alerts", "403: not allowed in alerts")
+    operator = token_of(api.workspace_id, "owner", "owner", operator=True)
+    for token, error in (
+        (token_of(api.workspace_id, "owner", "owner"), None),
+        (operator, "403: not allowed in alerts"),
+    ):
+        told = api.get("/jobs", token=token).json()["kubernetes"]
+        assert (told["reachable"], told["error"]) == (False, error)
+    with api.database.transaction() as connection:
+        job_standings.looked(connection, "alerts", None)
+    first = api.get("/jobs", token=operator).json()["kubernetes"]
+    with api.database.transaction() as connection:
+        job_standings.looked(connection, "alerts", None)
+    then = api.get("/jobs", token=operator).json()["kubernetes"]
+    assert (first["reachable"], then["since"]) == (True, first["since"])
+    assert then["looked_at"] > first["looked_at"]
+    with psycopg.connect(api.store.owner_url) as owner:
+        owner.execute("UPDATE cluster_sight SET looked_at = looked_at - interval '3 minutes'")
+    blind = api.get("/jobs", token=operator).json()["kubernetes"]
+    assert (blind["reachable"], blind["error"]) == (False, "the scheduler has not looked since")
+
+
 def test_an_idempotency_key_asks_once(api: Api) -> None:
     headers = {"Idempotency-Key": "now"}
     first, second = run(api, "job-cleanup", headers=headers), run(api, "job-cleanup", headers=headers)
@@ -148,7 +257,13 @@ def test_what_runs_say_is_for_operators(api: Api) -> None:
         assert done["detail"] == detail
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/jobs/nonsense"), ("POST", "/jobs/nonsense/run")])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/jobs/nonsense"),
+        *(("POST", f"/jobs/nonsense/{verb}") for verb in ("run", "suspend", "resume")),
+    ],
+)
 def test_a_job_that_there_is_not(api: Api, method: str, path: str) -> None:
     assert api.call(method, path, role="owner").status_code == 404
 
@@ -157,3 +272,5 @@ def test_who_may(api: Api) -> None:
     for role, reads, asks in (("viewer", 403, 403), ("editor", 403, 403), ("admin", 200, 403), ("owner", 200, 202)):
         assert api.get("/jobs", role=role).status_code == reads
         assert run(api, "job-cleanup", role=role).status_code == asks
+        for verb in ("suspend", "resume"):
+            assert order(api, "job-cleanup", verb, role=role).status_code == (200 if asks == 202 else asks)

@@ -74,6 +74,8 @@ NEEDED = {
     ("GET", "/jobs"): "admin",
     ("GET", f"/jobs/{ID}"): "admin",
     ("POST", f"/jobs/{ID}/run"): "owner",
+    ("POST", f"/jobs/{ID}/suspend"): "owner",
+    ("POST", f"/jobs/{ID}/resume"): "owner",
 }
 
 

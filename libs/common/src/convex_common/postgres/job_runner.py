@@ -82,7 +82,8 @@ class Timings(Protocol):
 class JobRunner:
     """Does the due runs of one queue, one at a time and thread; several threads and processes may share a queue.
 
-    With `only`, runs of other jobs are left to those who can do them.
+    With `only`, runs of other jobs are left to those who can do them; with `beside`, see `job_runs.claim`, what a
+    cluster's Jobs do is left to the Jobs.
     """
 
     def __init__(
@@ -94,12 +95,14 @@ class JobRunner:
         *,
         only: Sequence[str] | None = None,
         timings: Timings | None = None,
+        beside: dt.timedelta | None = None,
     ) -> None:
         self._database = database
         self._queue = queue
         self._find_job = find_job
         self._only = only
         self._timings = timings
+        self._beside = beside
         self._lease = dt.timedelta(seconds=lease_seconds)
         self._stopping = threading.Event()
 
@@ -119,7 +122,9 @@ class JobRunner:
         if self._stopping.is_set():
             return False
         with self._database.transaction() as connection:
-            claim = job_runs.claim(connection, self._queue, self._lease, only=only, jobs=self._only)
+            claim = job_runs.claim(
+                connection, self._queue, self._lease, only=only, jobs=self._only, beside=self._beside
+            )
         if claim is None:
             return False
         began = time.perf_counter()

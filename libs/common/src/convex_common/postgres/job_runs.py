@@ -76,8 +76,9 @@ class Claim:
     waited: float
 
 
-FIND: Final = """SELECT id, job, slot, queue, status, attempts, last_error, detail, finished_at
-FROM job_runs WHERE job = %s AND slot = %s"""
+_RUN: Final = "SELECT id, job, slot, queue, status, attempts, last_error, detail, finished_at FROM job_runs"
+FIND: Final = f"{_RUN} WHERE job = %s AND slot = %s"
+FIND_BY_ID: Final = f"{_RUN} WHERE id = %s"
 
 REQUEST: Final = """INSERT INTO job_runs (id, job, slot, queue, traceparent)
 VALUES (%(id)s, %(job)s, %(slot)s, %(queue)s, %(traceparent)s) ON CONFLICT (job, slot) DO NOTHING"""
@@ -93,6 +94,9 @@ CLAIM: Final = """WITH due AS MATERIALIZED (
     SELECT id, due_at FROM job_runs
     WHERE queue = %(queue)s AND status IN ('pending', 'running') AND due_at <= clock_timestamp()
       AND (%(only)s::uuid IS NULL OR id = %(only)s) AND (%(jobs)s::text[] IS NULL OR job = ANY(%(jobs)s))
+      AND (%(beside)s::interval IS NULL OR no_kubernetes_job IS NOT NULL
+           OR (kubernetes_job IS NULL AND requested_by IS NULL AND replays = 0
+               AND due_at <= clock_timestamp() - %(beside)s))
     ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 UPDATE job_runs j SET status = 'running', claims = claims + 1,
     attempts = attempts + (status = 'running')::int,
@@ -145,7 +149,15 @@ def request(
 
 def find(connection: Connection, job: str, slot: dt.datetime) -> Run | None:
     """The run of a slot, if it was ever asked for."""
-    row = connection.execute(FIND, (job, slot)).fetchone()
+    return _run(connection.execute(FIND, (job, slot)).fetchone())
+
+
+def find_by_id(connection: Connection, run_id: uuid.UUID) -> Run | None:
+    """The run of an id; None where it was removed, or never asked for."""
+    return _run(connection.execute(FIND_BY_ID, (run_id,)).fetchone())
+
+
+def _run(row: Sequence[Any] | None) -> Run | None:
     if row is None:
         return None
     return Run(
@@ -176,8 +188,12 @@ def claim(
     *,
     only: uuid.UUID | None = None,
     jobs: Sequence[str] | None = None,
+    beside: dt.timedelta | None = None,
 ) -> Claim | None:
     """Lease a due run of a queue, of the named jobs alone, or the run `only`; None where there is nothing to do.
+
+    `beside` Jobs of a cluster, which do the runs, only those are leased of which it is known that no Job does them, and
+    slots of the timetable that nobody has begun for so long.
 
     A lease that ran out counts as a failure: the run is claimed again, or quarantined once it has failed too often.
     """
@@ -188,6 +204,7 @@ def claim(
             "queue": queue,
             "only": only,
             "jobs": None if jobs is None else list(jobs),
+            "beside": beside,
             "lease": lease,
             "token": 1 + secrets.randbits(62),
             "expired": _EXPIRED,

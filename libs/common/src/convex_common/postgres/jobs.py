@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import text
@@ -18,7 +18,7 @@ LAST_RUNS: Final = 20
 """How many runs of a job are shown; removed ones are only counted."""
 
 RUNS: Final = text("""SELECT id, slot, status, attempts, last_error, detail, requested_by, started_at, finished_at,
-    CASE WHEN status IN ('pending', 'running') THEN due_at END AS due_at
+    CASE WHEN status IN ('pending', 'running') THEN due_at END AS due_at, kubernetes_job, no_kubernetes_job
 FROM job_runs WHERE job = :job ORDER BY created_at DESC, id DESC LIMIT :most""")
 
 # By the database's clock, and never a slot of a timetable: those are whole minutes.
@@ -44,6 +44,12 @@ class JobRun:
     started_at: dt.datetime | None
     finished_at: dt.datetime | None
     due_at: dt.datetime | None
+    kubernetes_job: str | None
+    no_kubernetes_job: str | None
+
+    def without_insides(self) -> JobRun:
+        """Without what may tell of other workspaces, or of the cluster."""
+        return replace(self, last_error=None, detail=None, no_kubernetes_job=None)
 
 
 async def figures(connection: AsyncConnection) -> dict[str, Figures]:

@@ -131,7 +131,8 @@ class JobQuarantine(Quarantine):
     convert_to(jsonb_build_object('job', j.job, 'slot', j.slot)::text, 'UTF8') FROM job_runs j
 WHERE j.queue = :queue AND j.status = 'quarantined'"""
     _REPLAY = """UPDATE job_runs SET status = 'pending', attempts = 0, due_at = clock_timestamp(), lease_token = NULL,
-    lease_until = NULL, last_error = NULL, finished_at = NULL, traceparent = :traceparent
+    lease_until = NULL, last_error = NULL, finished_at = NULL, traceparent = :traceparent, kubernetes_job = NULL,
+    no_kubernetes_job = NULL, replays = replays + 1
 WHERE queue = :queue AND status = 'quarantined' AND id = ANY(:ids) RETURNING id"""
     _DROP = """UPDATE job_runs SET status = 'failed'
 WHERE queue = :queue AND status = 'quarantined' AND id = ANY(:ids) RETURNING id"""

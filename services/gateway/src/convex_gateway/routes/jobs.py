@@ -7,18 +7,21 @@ and what a run says of itself is for operators alone.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from functools import partial
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from convex_common.contracts import JobDue
 from convex_common.domain.role import Role
 from convex_common.errors import Conflict, NotFound
+from convex_common.job_standing import ON_ITS_TIMETABLE, sight_now
 from convex_common.job_status import statuses
+from convex_common.postgres import job_standings
 from convex_common.postgres import jobs as rows
 from convex_common.timetable import HINTS, TIMETABLE, ScheduledJob, Timetable, rfc3339
 from convex_common.tracing import new_traceparent
-from convex_gateway.operations import Authorized, Resource
-from convex_gateway.shapes.jobs import JobAsked, JobPage, JobWithRuns
+from convex_gateway.operations import Authorized, Call, Resource
+from convex_gateway.shapes.jobs import Job, JobAsked, JobPage, JobWithRuns
 
 resource = Resource("jobs")
 
@@ -28,10 +31,14 @@ async def list_jobs(call: Authorized) -> object:
     """List the scheduled jobs: when each is due, and what became of its runs."""
     async with call.transaction() as connection:
         figures = await rows.figures(connection)
-    shown = statuses(TIMETABLE, figures, _now())
+        standings = await job_standings.standings(connection)
+        sight = await job_standings.sight(connection)
+    operator, now = call.principal.operator, _now()
+    shown = statuses(TIMETABLE, figures, standings, now)
     return {
-        "items": [status.as_answer(with_error=call.principal.operator) for status in shown],
+        "items": [status.as_answer(with_error=operator) for status in shown],
         "next_cursor": None,
+        "kubernetes": sight and sight_now(sight, now).as_answer(with_error=operator),
     }
 
 
@@ -41,10 +48,11 @@ async def get_job(call: Authorized, name: str) -> object:
     job = Timetable((_found(name),))
     async with call.transaction() as connection:
         figures = await rows.figures(connection)
+        standings = await job_standings.standings(connection)
         runs = await rows.last_runs(connection, name)
     operator = call.principal.operator
-    (status,) = statuses(job, figures, _now())
-    shown = [run if operator else replace(run, last_error=None, detail=None) for run in runs]
+    (status,) = statuses(job, figures, standings, _now())
+    shown = [run if operator else run.without_insides() for run in runs]
     return {**status.as_answer(with_error=operator), "runs": shown}
 
 
@@ -65,6 +73,45 @@ async def run_job(call: Authorized, name: str) -> object:
             call.after_commit(partial(call.gateway.sender.send, contract, due, traceparent))
         await call.audit(connection, "job.run", f"job:{name}", run_id=str(run_id), slot=rfc3339(slot))
     return {"run_id": run_id, "name": name, "slot": slot, "status": "pending"}
+
+
+@resource.operation("POST", "/jobs/{name}/suspend", role=Role.OWNER, answer=Job)
+async def suspend_job(call: Authorized, name: str) -> object:
+    """Take a job off its timetable, until somebody resumes it; runs by hand go on.
+
+    The order holds from its answer on, also while the cluster cannot be told, and outlives an upgrade of the chart.
+    """
+    _found(name)
+    async with call.transaction() as connection:
+        if await job_standings.suspend(connection, name, by=call.principal.user_id):
+            await call.audit(connection, "job.suspended", f"job:{name}")
+        return await _status(call, connection, name)
+
+
+@resource.operation("POST", "/jobs/{name}/resume", role=Role.OWNER, answer=Job, errors=(409,))
+async def resume_job(call: Authorized, name: str) -> object:
+    """Put a job on its timetable again, whoever took it off; only what the chart's values say stays theirs.
+
+    In a cluster `pending_order` says that its CronJob is still to be told.
+    """
+    _found(name)
+    async with call.transaction() as connection:
+        standing = (await job_standings.standings(connection)).get(name, ON_ITS_TIMETABLE)
+        if standing.may_be_resumed:
+            await job_standings.resume(connection, name, by=call.principal.user_id)
+            await call.audit(connection, "job.resumed", f"job:{name}")
+        elif standing.suspension is not None:
+            raise Conflict(
+                f"{name} is suspended by the chart's values", cure=f"set jobs.{name}.suspend to false and upgrade"
+            )
+        return await _status(call, connection, name)
+
+
+async def _status(call: Call, connection: AsyncConnection, name: str) -> object:
+    figures = await rows.figures(connection)
+    standings = await job_standings.standings(connection)
+    (status,) = statuses(Timetable((_found(name),)), figures, standings, _now())
+    return status.as_answer(with_error=call.principal.operator)
 
 
 def _found(name: str) -> ScheduledJob:
