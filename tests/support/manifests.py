@@ -166,6 +166,12 @@ class Manifest:
         return Pod(body, metadata.get("labels") or {}, metadata.get("annotations") or {}, self)
 
     @property
+    def template(self) -> Pod:
+        """The same of what surely makes some."""
+        assert self.pod is not None, f"{self} makes no pods"
+        return self.pod
+
+    @property
     def data(self) -> dict[str, str]:
         """The text of a ConfigMap or a Secret, decoded."""
         encoded = self.body.get("data") or {}
