@@ -47,10 +47,13 @@ def test_with_redis_frozen_alerts_are_accepted_processed_delivered_and_shown(
         receiver.wait_for_count(1, deadline=20.0)
         _frame(socket, lambda frame: frame["type"] == "alert" and frame["event"] == "created")
         assert workspace.client.get("/readyz").status_code == 200
+        eventually(lambda: _stores(workspace, "redis") == {0.0}, within=30.0, what="everybody missing it")
+        assert _stores(workspace, "postgres") == {1.0}
     finally:
         os.kill(valkey, signal.SIGCONT)
     workspace.post("/api/v1/triggers", {"alert_rule_id": rule_id, "current_value": 300}, 202)
     _frame(socket, lambda frame: frame["type"] == "alert" and frame["data"]["current_value"] == 300)
+    eventually(lambda: _stores(workspace, "redis") == {1.0}, within=30.0, what="everybody having it back")
 
 
 def test_without_postgres_nothing_is_accepted_falsely_and_sockets_are_told(
@@ -86,6 +89,17 @@ def test_without_postgres_nothing_is_accepted_falsely_and_sockets_are_told(
         return {str(event_id) for row in rows for event_id in row["event_ids"]}
 
     eventually(lambda: set(accepted) <= folded(), within=60.0, what="every accepted event on the log")
+
+
+def _stores(workspace: Workspace, store: str) -> set[float]:
+    """What those say of a store that call it whether or not there is work."""
+    ports = json.loads((workspace.stack.home.path / "ports.json").read_text())
+    found = set()
+    for service in ("gateway", "processor", "processor-2", "notifier", "analytics"):
+        text = httpx.get(f"http://127.0.0.1:{ports[service]}/metrics", timeout=10.0).text
+        (line,) = (line for line in text.splitlines() if line.startswith(f'store_up{{store="{store}"}}'))
+        found.add(float(line.split()[-1]))
+    return found
 
 
 def _try(workspace: Workspace, body: dict[str, object]) -> httpx.Response | None:

@@ -32,6 +32,8 @@ EXPECTED: Final[Mapping[str, set[str]]] = {
         "cache_hit_rate_percent",
         "cache_hits_total",
         "cache_misses_total",
+        "http_request_seconds_count",
+        "store_up",
         "websocket_connections_active",
         "websocket_errors_total",
         "websocket_messages_received_total",
@@ -42,18 +44,40 @@ EXPECTED: Final[Mapping[str, set[str]]] = {
         "alert_processing_errors_total",
         "alert_processing_latency_ms_count",
         "alerts_processed_total",
+        "store_up",
         "queue_processing_seconds_count",
         "queue_wait_seconds_count",
     },
-    "notifier": {"notifications_sent_total", "queue_processing_seconds_count", "queue_wait_seconds_count"},
-    "analytics": {"queue_processing_seconds_count", "queue_wait_seconds_count"},
+    "notifier": {
+        "notification_delivery_seconds_count",
+        "notifications_sent_total",
+        "notifications_undelivered_total",
+        "queue_processing_seconds_count",
+        "queue_wait_seconds_count",
+        "store_up",
+    },
+    "analytics": {"queue_processing_seconds_count", "queue_wait_seconds_count", "store_up"},
     "scheduler": {
+        "database_clock_offset_seconds",
+        "database_snapshot_held_seconds",
+        "installation_read_timestamp_seconds",
+        "oldest_due_seconds",
+        "partition_end_timestamp_seconds",
         "queue_job_count",
+        "scheduled_job_overdue_seconds",
         "scheduled_job_last_success_timestamp_seconds",
         "scheduled_job_runs_total",
         "system_health_score",
     },
 }
+STORES: Final = {
+    "gateway": ("postgres", "redis", "cache"),
+    "processor": ("postgres", "redis", "cache"),
+    "notifier": ("postgres", "redis"),
+    "analytics": ("postgres", "redis"),
+    "scheduler": ("postgres", "cache"),
+}
+"""What each has called within a minute, whether or not there was work."""
 TRIGGERS: Final = 12
 Labels = frozenset[tuple[str, str]]
 
@@ -133,6 +157,12 @@ def test_names_and_numbers(workspace: Workspace, traffic: dict[str, Scrape]) -> 
     eventually(lambda: rise("notifier", "notifications_sent_total") >= 2 * (TRIGGERS + 1), what="every attempt counted")
     assert rise("notifier", "notifications_sent_total", channel="webhook", status="delivered") == TRIGGERS + 1
     assert rise("notifier", "notifications_sent_total", channel="in_app", status="delivered") == TRIGGERS + 1
+    assert rise("notifier", "notification_delivery_seconds_count", channel="webhook") == TRIGGERS + 1
+    assert rise("notifier", "notifications_undelivered_total") == 0
+    assert rise("gateway", "http_request_seconds_count", route="ingest", status="2xx") == TRIGGERS
+    for service, stores in STORES.items():
+        known = scrape(stack, service)
+        assert all(known.sum("store_up", store=store) == 1 for store in stores), service
     for action in ("acknowledge", "resolve"):
         assert rise("gateway", "alert_response_seconds_count", action=action) == 1
         assert 0 < rise("gateway", "alert_response_seconds_sum", action=action) < 60

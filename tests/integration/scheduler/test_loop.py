@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -13,12 +14,13 @@ from prometheus_client import CollectorRegistry
 
 from convex_common.contracts import Contract, JobDue
 from convex_common.errors import StoreUnavailable
-from convex_common.ids import Ids
+from convex_common.ids import Ids, floor
 from convex_common.metrics import Metrics
 from convex_common.postgres.database import Database
 from convex_common.postgres.job_runner import JobRefused, JobRunner, Lease
 from convex_common.redis.measures import Measured, Tally
 from convex_common.timetable import LOCAL_QUEUE, Priority, ScheduledJob, Timetable
+from convex_scheduler import database_watch
 from convex_scheduler.asking import Asker
 from convex_scheduler.readings import Readings
 from convex_scheduler.serve import Loop
@@ -197,6 +199,14 @@ def test_readings(database: Database, store: Store) -> None:
     assert sample("queue_job_count", {"queue": LOCAL_QUEUE, "state": "completed"}) == 1
     assert sample("quarantined", {"queue": "analytics"}) == 1
     assert sample("inbox_backlog") == 0
+    assert sample("oldest_due_seconds", {"queue": "alert"}) == 0
+    assert abs(sample("database_clock_offset_seconds") or 9) < 5
+    assert sample("database_snapshot_held_seconds") == 0
+    ahead = sample("partition_end_timestamp_seconds", {"table": "observations"})
+    assert ahead is not None
+    assert ahead > time.time() + 6 * 86400
+    assert abs((sample("installation_read_timestamp_seconds") or 0) - time.time()) < 60
+    assert sample("scheduled_job_overdue_seconds", {"job": "hourly"}) == 0
     assert sample("scheduled_job_runs_total", {"job": "hourly", "status": "completed"}) == 1
     assert sample("scheduled_job_runs_total", {"job": "daily", "status": "failed"}) == 1
     last = sample("scheduled_job_last_success_timestamp_seconds", {"job": "hourly"})
@@ -218,3 +228,73 @@ def test_readings(database: Database, store: Store) -> None:
         owner.execute("UPDATE job_totals SET completed = 0")
     readings.read()
     assert sample("scheduled_job_runs_total", runs) == 0, "after a restore"
+
+
+def test_the_oldest_work_due(database: Database, store: Store) -> None:
+    """By queue, in seconds; what waits for its next attempt is not due."""
+    now = dt.datetime.now(dt.UTC)
+    metrics = Metrics(CollectorRegistry())
+    readings = Readings(database, nothing_measured, metrics, Timetable(()), lambda: now)
+    with psycopg.connect(store.owner_url) as owner:
+        for minutes, due in ((10, "-infinity"), (20, "infinity"), (5, "-infinity")):
+            made = floor(int(1000 * (now - dt.timedelta(minutes=minutes)).timestamp()))
+            owner.execute(
+                "INSERT INTO inbox (id, workspace_id, shard, kind, key, payload, due_at) "
+                "VALUES (%s, %s, %s, 'trigger', 'k', 'p', %s)",
+                (made, store.workspace_id, minutes, due),
+            )
+        owner.execute(
+            "INSERT INTO timers (workspace_id, kind, subject, due_at, shard, key, payload) "
+            "VALUES (%s, 'k', 's', clock_timestamp() - interval '2 min', 1, 'k', 'p')",
+            (store.workspace_id,),
+        )
+        owner.execute(
+            "INSERT INTO job_runs (id, job, slot, queue, due_at) "
+            "VALUES (%s, 'hourly', now(), 'analytics', clock_timestamp() - interval '3 min')",
+            (Ids().new(),),
+        )
+    readings.read()
+
+    def minutes_of(queue: str) -> int:
+        return round((metrics.registry.get_sample_value("oldest_due_seconds", {"queue": queue}) or 0) / 60)
+
+    found = {queue: minutes_of(queue) for queue in ("alert", "timer", "analytics", "notification", "prediction")}
+    assert found == {"alert": 10, "timer": 2, "analytics": 3, "notification": 0, "prediction": 0}
+
+
+def test_a_snapshot_that_is_held_is_seen_by_the_services_role(database: Database, store: Store) -> None:
+    """Whoever holds it: the role sees no other's statements, and need not."""
+    with psycopg.connect(store.owner_url) as holder, psycopg.connect(store.owner_url, autocommit=True) as writer:
+        holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        holder.execute("SELECT 1")
+        writer.execute("DO $$ BEGIN FOR n IN 1..1200 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$")
+        with database.transaction() as connection:
+            held = database_watch.horizon(connection)
+        assert held is not None
+        assert held.age >= database_watch.OLD
+        watch = database_watch.SnapshotWatch()
+        watch.seconds(held, 0.0)
+        with database.transaction() as connection:
+            assert watch.seconds(database_watch.horizon(connection), 30.0) == 30.0
+        holder.rollback()
+        with database.transaction() as connection:
+            assert watch.seconds(database_watch.horizon(connection), 60.0) == 0.0
+
+
+def test_a_job_that_was_resumed_has_missed_nothing_before(database: Database, store: Store) -> None:
+    now = [dt.datetime(2026, 3, 10, 12, 30, tzinfo=dt.UTC)]
+    metrics = Metrics(CollectorRegistry())
+    readings = Readings(database, nothing_measured, metrics, Timetable((HOURLY,)), lambda: now[0])
+
+    def overdue(hours: int, minutes: int = 30) -> float | None:
+        now[0] = dt.datetime(2026, 3, 10, hours, minutes, tzinfo=dt.UTC)
+        readings.read()
+        return metrics.registry.get_sample_value("scheduled_job_overdue_seconds", {"job": "hourly"})
+
+    assert [overdue(12), overdue(14)] == [0, 5400]
+    with psycopg.connect(store.owner_url) as owner:
+        owner.execute("INSERT INTO job_orders (job, suspended, ordered_by) VALUES ('hourly', true, 'ada')")
+    assert overdue(15) == 0
+    with psycopg.connect(store.owner_url) as owner:
+        owner.execute("DELETE FROM job_orders")
+    assert [overdue(15, 45), overdue(16, 10)] == [0, 600]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from convex_common.domain.channel import ChannelKind
 from convex_common.domain.distribution import LATENCY_MS_BUCKETS
 from convex_common.metrics import Metrics
+from convex_common.stores import POSTGRES
 
 
 def exposed(registry: CollectorRegistry) -> dict[str, set[str]]:
@@ -46,6 +48,18 @@ def used() -> CollectorRegistry:
     metrics.system_health_score.set(100)
     metrics.kubernetes_reachable.set(1)
     metrics.kubernetes_request_errors.labels("list cronjobs", "403").inc()
+    metrics.expect_channels([ChannelKind.EMAIL])
+    metrics.http_request_seconds.labels("ingest", "2xx").observe(0.01)
+    metrics.stores.watch(POSTGRES).answered()
+    metrics.oldest_due_seconds.labels("alert").set(0)
+    metrics.partition_end_timestamp_seconds.labels("inbox").set(1)
+    metrics.scheduled_job_overdue_seconds.labels("cleanup").set(0)
+    for gauge in (
+        metrics.installation_read_timestamp_seconds,
+        metrics.database_snapshot_held_seconds,
+        metrics.database_clock_offset_seconds,
+    ):
+        gauge.set(1)
     return registry
 
 
@@ -81,6 +95,17 @@ def test_every_name_of_the_contract_with_its_labels() -> None:
         "scheduled_job_info": {"job", "schedule", "priority"},
         "system_health_score": set(),
         "inbox_backlog": set(),
+        "notification_delivery_seconds_bucket": {"channel", "le"},
+        "notifications_undelivered_total": {"channel", "status"},
+        "http_request_seconds_bucket": {"route", "status", "le"},
+        "store_up": {"store"},
+        "store_errors_total": {"store"},
+        "oldest_due_seconds": {"queue"},
+        "installation_read_timestamp_seconds": set(),
+        "database_snapshot_held_seconds": set(),
+        "database_clock_offset_seconds": set(),
+        "partition_end_timestamp_seconds": {"table"},
+        "scheduled_job_overdue_seconds": {"job"},
         "quarantined": {"queue"},
         "convex_build_info": {"component", "version"},
         "python_gc_collections_total": {"generation"},

@@ -61,6 +61,18 @@ class JobStatus:
         """high, medium or low."""
         return self.job.priority.name.lower()
 
+    def overdue(self, now: dt.datetime, since: dt.datetime) -> dt.timedelta:
+        """For how long a slot has waited to be done or skipped; of a job that never ran, one after `since`.
+
+        A suspended job is not overdue, whatever it has missed.
+        """
+        if self.standing.suspension is not None:
+            return dt.timedelta()
+        figures = self.figures
+        done = [figures.last_success, figures.last_run if figures.last_status == "skipped" else None]
+        due = self.standing.next_due(self.job, max((at for at in done if at is not None), default=since))
+        return max(now - due, dt.timedelta())
+
     def as_answer(self, *, with_error: bool) -> dict[str, Any]:
         """As the API and the scheduler tell it. An error may name other workspaces: not everybody is shown it."""
         figures = self.figures

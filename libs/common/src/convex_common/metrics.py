@@ -19,9 +19,13 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from convex_common.domain.channel import ChannelKind
 from convex_common.domain.distribution import LATENCY_MS_BUCKETS
+from convex_common.stores import Stores
 
 QUEUE_SECONDS_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+DELIVERY_SECONDS_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
+HTTP_SECONDS_BUCKETS: Final = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 RESPONSE_SECONDS_BUCKETS: Final = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400, 604800)
 
 
@@ -61,6 +65,19 @@ class Metrics:
             "notifications_sent_total", "Attempts to deliver a notification, by kind of channel.", "channel", "status"
         )
 
+        self.notification_delivery_seconds = self._seconds(
+            "notification_delivery_seconds",
+            "Seconds from the decision to notify to the channel's taking it; tests are left out.",
+            "channel",
+            DELIVERY_SECONDS_BUCKETS,
+        )
+        self.notifications_undelivered = self._counter(
+            "notifications_undelivered_total",
+            "Notifications that were given up, refused for good or tried too often; tests are left out.",
+            "channel",
+            "status",
+        )
+
         self.queue_wait_seconds = self._seconds(
             "queue_wait_seconds", "Seconds that a message waited in its queue.", "queue", QUEUE_SECONDS_BUCKETS
         )
@@ -82,6 +99,18 @@ class Metrics:
             "scope",
         )
 
+        self.http_request_seconds = Histogram(
+            "http_request_seconds",
+            "Seconds from a request's head to its answer's end, by what was asked for and the class of the status.",
+            ("route", "status"),
+            buckets=HTTP_SECONDS_BUCKETS,
+            registry=registry,
+        )
+
+        self.store_errors = self._counter("store_errors_total", "Calls to a store that it did not answer.", "store")
+        self.stores = Stores(self.store_errors)
+        registry.register(self.stores)
+
         self.websocket_connections_active = self._gauge("websocket_connections_active", "Sockets open now.")
         self.websocket_subscriptions_active = self._gauge("websocket_subscriptions_active", "Subscriptions held now.")
         self.websocket_messages_sent = self._counter("websocket_messages_sent_total", "Frames written to sockets.")
@@ -96,6 +125,15 @@ class Metrics:
         """Say which service this process is. The label is not `service`, which Prometheus sets in a cluster itself."""
         self._build_info.labels(component, version("convex-common")).set(1)
 
+    def expect_channels(self, kinds: Iterable[ChannelKind]) -> None:
+        """Have a notifier's counters begin at 0: a rate does not see the first of what appears with it."""
+        for kind in kinds:
+            self.notification_delivery_seconds.labels(kind)
+            for status in ("delivered", "retry", "failed", "quarantined"):
+                self.notifications_sent.labels(kind, status)
+            for status in ("failed", "quarantined"):
+                self.notifications_undelivered.labels(kind, status)
+
     @cached_property
     def queue_job_count(self) -> Gauge:
         """Work per queue and state: active, waiting, delayed, completed, failed."""
@@ -105,6 +143,39 @@ class Metrics:
     def inbox_backlog(self) -> Gauge:
         """Accepted events that wait for their processing."""
         return self._gauge("inbox_backlog", "Accepted events that are not processed yet.")
+
+    @cached_property
+    def oldest_due_seconds(self) -> Gauge:
+        """For how long the oldest work of a queue has been due that nobody has taken; 0 where there is none."""
+        return self._gauge("oldest_due_seconds", "Seconds that the oldest work due in a queue has waited.", "queue")
+
+    @cached_property
+    def installation_read_timestamp_seconds(self) -> Gauge:
+        """When the installation's gauges were last read, in Unix time: those of a scheduler that cannot are old."""
+        return self._gauge(
+            "installation_read_timestamp_seconds", "Unix time at which the installation's gauges were last read."
+        )
+
+    @cached_property
+    def database_snapshot_held_seconds(self) -> Gauge:
+        """For how long somebody has kept PostgreSQL from removing dead rows, which makes claims slow."""
+        return self._gauge(
+            "database_snapshot_held_seconds", "Seconds that a transaction has held back the removal of dead rows."
+        )
+
+    @cached_property
+    def database_clock_offset_seconds(self) -> Gauge:
+        """The scheduler's clock less the database's."""
+        return self._gauge(
+            "database_clock_offset_seconds", "The scheduler's clock less the database's, which leases are by."
+        )
+
+    @cached_property
+    def partition_end_timestamp_seconds(self) -> Gauge:
+        """Until when each partitioned table has partitions, in Unix time."""
+        return self._gauge(
+            "partition_end_timestamp_seconds", "Unix time up to which a table has its partitions.", "table"
+        )
 
     @cached_property
     def quarantined(self) -> Gauge:
@@ -169,6 +240,13 @@ class Metrics:
         """What of the cluster's API failed, by what was asked for and the status (0: no answer)."""
         return self._counter(
             "kubernetes_request_errors_total", "Requests to the Kubernetes API that failed.", "request", "status"
+        )
+
+    @cached_property
+    def scheduled_job_overdue_seconds(self) -> Gauge:
+        """For how long each job has lacked a success that was due; 0 where it lacks none."""
+        return self._gauge(
+            "scheduled_job_overdue_seconds", "Seconds since a job should have succeeded and did not.", "job"
         )
 
     @cached_property

@@ -19,6 +19,7 @@ from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.redis.flusher import flusher_of
 from convex_common.settings import CommonSettings
+from convex_common.stores import CACHE
 
 
 class WorkerProcess:
@@ -52,7 +53,12 @@ class WorkerProcess:
             host=self._settings.metrics_host,
             pages=pages,
         )
-        flusher = flusher_of(self.measures, self._settings.cache_redis_url, self._settings.queue_prefix)
+        flusher = flusher_of(
+            self.measures,
+            self._settings.cache_redis_url,
+            self._settings.queue_prefix,
+            watch=self.metrics.stores.watch(CACHE),
+        )
         stopping = stop_signals()
         try:
             status.start()

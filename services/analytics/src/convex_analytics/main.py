@@ -19,6 +19,7 @@ from convex_common.redis.broker import Worker, make_broker
 from convex_common.redis.middleware import Traces
 from convex_common.serving import WorkerProcess, exit_code
 from convex_common.settings import load
+from convex_common.stores import POSTGRES, REDIS
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,14 @@ def run(settings: AnalyticsSettings) -> int:
     ids = Ids()
     lease = settings.analytics_lease_seconds
     limits = Limits(statement=min(30.0, lease / 2), idle_in_transaction=lease)
-    database = Database(settings.database_url, "convex-analytics", size=settings.analytics_threads + 2, limits=limits)
+    stores = process.metrics.stores
+    database = Database(
+        settings.database_url,
+        "convex-analytics",
+        size=settings.analytics_threads + 2,
+        limits=limits,
+        watch=stores.watch(POSTGRES),
+    )
     database.open()
     statistics = Statistics(database)
     found: dict[str, Job] = {
@@ -45,7 +53,7 @@ def run(settings: AnalyticsSettings) -> int:
     analytics = JobRunner(database, JOB_DUE.queue, jobs.analytics(found), lease, timings=timings)
     prediction = JobRunner(database, PREDICTION_DUE.queue, jobs.prediction(), lease, timings=timings)
     # Messages are only hints and are not timed: the runs that they are about are, hinted at or not.
-    broker = make_broker(settings.redis_url, settings.queue_prefix, [Traces()])
+    broker = make_broker(settings.redis_url, settings.queue_prefix, [Traces()], stores.watch(REDIS))
     handlers = {
         JOB_DUE: HintHandler(JOB_DUE, database, analytics, ids),
         PREDICTION_DUE: HintHandler(PREDICTION_DUE, database, prediction, ids),

@@ -108,7 +108,7 @@ def create_app(gateway: Gateway, *, parts: Parts | None = None, lifespan: Lifesp
         lifespan=lifespan or _no_lifespan,
         telemetry=_NO_TELEMETRY,
         middleware=[
-            Middleware(Shield, hot=hot, site=gateway.sessions.site),
+            Middleware(Shield, hot=hot, site=gateway.sessions.site, seconds=gateway.metrics.http_request_seconds),
             *([Middleware(CrossOrigin, origins=origins)] if origins else []),
             Middleware(BodyLimit),
         ],

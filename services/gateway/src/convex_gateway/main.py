@@ -37,6 +37,7 @@ from convex_common.redis.sender import Sender
 from convex_common.secretbox import SecretBox
 from convex_common.serving import exit_code
 from convex_common.settings import load
+from convex_common.stores import CACHE, POSTGRES, REDIS
 from convex_gateway import api_keys
 from convex_gateway.app import Lifespan, create_app
 from convex_gateway.auth import Authenticator
@@ -59,6 +60,7 @@ from convex_gateway.signin.oidc import CALLBACK
 from convex_gateway.signin.provider import Provider
 from convex_gateway.signin.sessions import Sessions
 from convex_gateway.tokens import JwksSource, SecretSource, Source, TokenReader
+from convex_gateway.vigil import Vigil
 
 log = logging.getLogger(__name__)
 
@@ -77,17 +79,20 @@ def run(settings: GatewaySettings) -> int:
     """Wire everything and serve. Stores may be away: it starts without them, answers 503, and heals by itself."""
     json_logging.configure("gateway", settings.log_level)
     provider = tracing.configure("gateway", settings)
-    threads = Database(settings.database_url, APPLICATION, size=6)
-    publisher = LivePublisher(settings.cache_redis_url, settings.queue_prefix)
-    sender = Sender(settings.redis_url, settings.queue_prefix)
-    gateway = _wired(settings, threads, publisher, sender)
+    metrics = Metrics(CollectorRegistry())
+    metrics.tell_component("gateway")
+    postgres, redis, cache = (metrics.stores.watch(store) for store in (POSTGRES, REDIS, CACHE))
+    threads = Database(settings.database_url, APPLICATION, size=6, watch=postgres)
+    publisher = LivePublisher(settings.cache_redis_url, settings.queue_prefix, watch=cache)
+    sender = Sender(settings.redis_url, settings.queue_prefix, watch=redis)
+    gateway = _wired(settings, metrics, threads, publisher, sender)
     app = create_app(gateway, lifespan=_lifespan(gateway, threads))
 
     async def drain() -> None:
         gateway.serving = False
         await gateway.hub.drain()
 
-    flusher = flusher_of(gateway.measures, settings.cache_redis_url, settings.queue_prefix, levels=True)
+    flusher = flusher_of(gateway.measures, settings.cache_redis_url, settings.queue_prefix, levels=True, watch=cache)
     server = DrainingServer(_config(settings, app), drain)
     status = StatusServer(
         settings.prometheus_port,
@@ -113,12 +118,14 @@ def run(settings: GatewaySettings) -> int:
     return Exit.DONE if server.started else Exit.FAILED
 
 
-def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublisher, sender: Sender) -> Gateway:
-    metrics, measures = Metrics(CollectorRegistry()), Measures()
-    metrics.tell_component("gateway")
+def _wired(
+    settings: GatewaySettings, metrics: Metrics, threads: Database, publisher: LivePublisher, sender: Sender
+) -> Gateway:
+    measures = Measures()
     ids = Ids()
-    database = AsyncDatabase(settings.database_url, APPLICATION)
-    hints = AsyncSender(settings.redis_url, settings.queue_prefix)
+    postgres = metrics.stores.watch(POSTGRES)
+    database = AsyncDatabase(settings.database_url, APPLICATION, watch=postgres)
+    hints = AsyncSender(settings.redis_url, settings.queue_prefix, watch=metrics.stores.watch(REDIS))
     documents = Documents()
     keys = KeySet(partial(documents.get, settings.jwt_jwks_url)) if settings.jwt_jwks_url else None
     lifetime = dt.timedelta(seconds=settings.session_ttl)
@@ -138,7 +145,7 @@ def _wired(settings: GatewaySettings, threads: Database, publisher: LivePublishe
         cache=Cache(settings.cache_redis_url, settings.queue_prefix, positions, metrics, measures),
         ids=ids,
         sender=hints,
-        writer=InboxWriter(settings.database_url, ids, hints),
+        writer=InboxWriter(settings.database_url, ids, hints, watch=postgres),
         hub=Hub(
             database, settings.cache_redis_url, settings.queue_prefix, metrics, measures, forget=authenticator.forget
         ),
@@ -200,9 +207,13 @@ def _config(settings: GatewaySettings, app: FastAPI) -> uvicorn.Config:
 def _lifespan(gateway: Gateway, threads: Database) -> Lifespan:
     """Starts what works behind the routes before the first request, and stops it after the last."""
 
+    stores = gateway.metrics.stores
+    vigil = Vigil({stores.watch(POSTGRES): gateway.database.reachable, stores.watch(REDIS): gateway.sender.reachable})
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         threads.open()
+        await vigil.start()
         await gateway.writer.start()
         await gateway.hub.start()
         if gateway.keys is not None:
@@ -213,6 +224,7 @@ def _lifespan(gateway: Gateway, threads: Database) -> Lifespan:
         log.info("serving", extra={"port": gateway.settings.gateway_port})
         yield
         gateway.serving = False
+        await vigil.stop()
         await gateway.writer.stop()
         await gateway.hub.stop()
         if gateway.keys is not None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from opentelemetry.trace import SpanKind, format_trace_id
+from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from convex_common.tracing import exporting, new_traceparent, span_from
 from convex_gateway.origins import Site
 from convex_gateway.problems import internal
+from convex_gateway.timings import Timings
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +49,14 @@ class Shield:
     """
 
     def __init__(
-        self, app: ASGIApp, hot: Mapping[tuple[str, str], ASGIApp] | None = None, site: Site | None = None
+        self,
+        app: ASGIApp,
+        hot: Mapping[tuple[str, str], ASGIApp] | None = None,
+        site: Site | None = None,
+        seconds: Histogram | None = None,
     ) -> None:
         self._app = app
+        self._timings = Timings(seconds)
         self._site = site or Site()
         self._hot = hot or {}
 
@@ -61,6 +69,13 @@ class Shield:
         if scope["path"] in UNTRACED:
             await self._app(scope, receive, answer)
             return
+        began = time.perf_counter()
+        try:
+            await self._traced(scope, receive, answer)
+        finally:
+            self._timings.observe(scope["path"], answer.status, time.perf_counter() - began)
+
+    async def _traced(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
         hot = self._hot.get((scope["method"], scope["path"]))
         if hot is not None and not exporting():
             await self._guarded(hot, scope, receive, answer, trace_id=None)

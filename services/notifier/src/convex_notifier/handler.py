@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from opentelemetry.trace import SpanKind
 
 from convex_common.contracts import DELIVERIES_DUE
+from convex_common.domain.channel import ChannelKind
 from convex_common.errors import ConvexError
 from convex_common.ids import Ids
 from convex_common.logging import bound
@@ -54,7 +55,10 @@ class DeliveryHandler:
         self._ids = ids
         self._waited = metrics.queue_wait_seconds.labels(DELIVERIES_DUE.queue)
         self._took = metrics.queue_processing_seconds.labels(DELIVERIES_DUE.queue)
+        metrics.expect_channels(ChannelKind(kind) for kind in channels)
         self._sent_total = metrics.notifications_sent
+        self._delivered_in = metrics.notification_delivery_seconds
+        self._undelivered = metrics.notifications_undelivered
         self._measures = measures
         self._backoff = backoff
         self._attempt_seconds = attempt_seconds
@@ -81,6 +85,8 @@ class DeliveryHandler:
         self._observe(loaded, QUEUE_PROCESSING, attempt.seconds)
         decided = outcome.of_answer(attempt.answer, loaded.claim.failures, self._backoff, self._chance())
         self._tell(loaded, attempt, decided)
+        if not refusal and loaded.message.cause != "test":  # what nobody wanted any more was not missed
+            self._count_end(loaded.kind, loaded.age + attempt.seconds, decided)
         return Settlement(loaded.claim, attempt, decided)
 
     def _observe(self, loaded: Loaded, name: str, seconds: float) -> None:
@@ -114,6 +120,13 @@ class DeliveryHandler:
         except Exception as error:  # a fault of ours must not take the thread along; the ledger tells of it
             log.exception("an attempt failed in a way that was not foreseen")
             return answer.unavailable(f"the notifier failed: {type(error).__name__}")
+
+    def _count_end(self, kind: str, age: float, decided: Outcome) -> None:
+        """The objective is about how notifications end, not about single attempts."""
+        if isinstance(decided, Delivered):
+            self._delivered_in.labels(kind).observe(max(0.0, age))
+        elif not isinstance(decided, RetryIn):
+            self._undelivered.labels(kind, type(decided).__name__.lower()).inc()
 
     def _tell(self, loaded: Loaded, attempt: Attempt, decided: Outcome) -> None:
         name = "retry" if isinstance(decided, RetryIn) else type(decided).__name__.lower()

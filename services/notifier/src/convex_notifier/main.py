@@ -16,6 +16,7 @@ from convex_common.redis.broker import Worker, make_broker
 from convex_common.redis.live import LivePublisher
 from convex_common.serving import WorkerProcess, exit_code
 from convex_common.settings import load
+from convex_common.stores import CACHE, POSTGRES, REDIS
 from convex_notifier.breakers import Breakers
 from convex_notifier.channels.channel import Channel
 from convex_notifier.channels.email import Email, Unconfigured
@@ -60,10 +61,11 @@ class Notifier:
 
     def __init__(self, settings: NotifierSettings, metrics: Metrics, measures: Measures) -> None:
         threads = settings.notifier_threads
-        self._sessions = [Session(lambda: connect(settings.database_url, NAME)) for _ in range(2)]
+        postgres, redis, cache = (metrics.stores.watch(store) for store in (POSTGRES, REDIS, CACHE))
+        self._sessions = [Session(lambda: connect(settings.database_url, NAME), postgres) for _ in range(2)]
         claiming, saving = self._sessions
-        self._database = Database(settings.database_url, NAME, size=min(POOL, threads))
-        self._publisher = LivePublisher(settings.cache_redis_url, settings.queue_prefix)
+        self._database = Database(settings.database_url, NAME, size=min(POOL, threads), watch=postgres)
+        self._publisher = LivePublisher(settings.cache_redis_url, settings.queue_prefix, watch=cache)
         self._http = Http(Network(settings.egress), connections=threads)
         self._mail = _mail_server(settings)
         deliveries = Deliveries(
@@ -94,7 +96,7 @@ class Notifier:
             threads=threads,
             every=settings.notifier_poll_seconds,
         )
-        self._broker = make_broker(settings.redis_url, settings.queue_prefix)
+        self._broker = make_broker(settings.redis_url, settings.queue_prefix, watch=redis)
         self._worker = Worker(self._broker, {DELIVERIES_DUE: lambda _: self._wake()}, threads=1)
 
     def is_alive(self) -> bool:

@@ -7,13 +7,16 @@ from contextlib import contextmanager
 
 import psycopg
 
-from convex_common.postgres.database import Connection, unavailable
+from convex_common.errors import StoreUnavailable
+from convex_common.postgres.database import Connection, tell, unavailable
+from convex_common.stores import UNWATCHED, Watch
 
 
 class Session:
     """Connects when needed, and anew after any failure. Not thread-safe."""
 
-    def __init__(self, connect: Callable[[], Connection]) -> None:
+    def __init__(self, connect: Callable[[], Connection], watch: Watch = UNWATCHED) -> None:
+        self._watch = watch
         self._connect = connect
         self._connection: Connection | None = None
 
@@ -27,8 +30,13 @@ class Session:
             if self._connection is None or self._connection.closed:
                 self._connection = self._connect()
             yield self._connection
+            self._watch.answered()
+        except StoreUnavailable:
+            self._watch.failed()
+            raise
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             self.close()
+            tell(self._watch, error)
             raise unavailable(error) from error
         except BaseException:
             self.close()

@@ -14,6 +14,7 @@ from convex_common.redis.cache.counts import CacheCounts
 from convex_common.redis.live import LivePublisher
 from convex_common.serving import WorkerProcess, exit_code
 from convex_common.settings import load
+from convex_common.stores import CACHE, POSTGRES, REDIS
 from convex_processor.batches import BatchProcessor
 from convex_processor.configurations import Configurations
 from convex_processor.drainer import ClaimLimits, Drainer, DrainerPool
@@ -35,9 +36,10 @@ def run(settings: ProcessorSettings) -> int:
     metrics, measures = process.metrics, process.measures
     ids = Ids()
     configurations = Configurations(CacheCounts("rules", metrics, measures))
-    sender = Sender(settings.redis_url, settings.queue_prefix)
-    publisher = LivePublisher(settings.cache_redis_url, settings.queue_prefix)
-    database = Database(settings.database_url, "convex-processor", size=2)
+    stores = metrics.stores
+    sender = Sender(settings.redis_url, settings.queue_prefix, watch=stores.watch(REDIS))
+    publisher = LivePublisher(settings.cache_redis_url, settings.queue_prefix, watch=stores.watch(CACHE))
+    database = Database(settings.database_url, "convex-processor", size=2, watch=stores.watch(POSTGRES))
     database.open()
     limits = Limits(statement=min(5.0, settings.processor_lease_seconds / 3))
 
@@ -53,7 +55,7 @@ def run(settings: ProcessorSettings) -> int:
 
     pool = DrainerPool(drainer, settings.processor_drainers, full=settings.processor_batch // 2)
     poller = Poller(database, pool.drain)
-    broker = make_broker(settings.redis_url, settings.queue_prefix, standard_middleware(metrics))
+    broker = make_broker(settings.redis_url, settings.queue_prefix, standard_middleware(metrics), stores.watch(REDIS))
     worker = Worker(broker, {EVENTS_ACCEPTED: lambda _: pool.drain()}, threads=settings.processor_threads)
     with process.serving(ready=pool.healthy.is_set) as stopping:
         worker.start()

@@ -24,6 +24,7 @@ from convex_common.redis.cache.check import check
 from convex_common.redis.measures import MeasureStore
 from convex_common.serving import WorkerProcess, exit_code, stop_signals
 from convex_common.settings import load
+from convex_common.stores import CACHE, POSTGRES, REDIS, UNWATCHED, Watch
 from convex_common.timetable import LOCAL_QUEUE, TIMETABLE, ScheduledJob
 from convex_scheduler.arguments import parser, slots_of
 from convex_scheduler.asking import Asker
@@ -98,7 +99,9 @@ def preview(job: ScheduledJob, settings: SchedulerSettings, at: dt.datetime) -> 
 def serve(settings: SchedulerSettings) -> int:
     """The loop on one machine, and the installation's metrics."""
     process = WorkerProcess("scheduler", settings)
-    database, sender = _database(settings), Sender(settings.redis_url, settings.queue_prefix)
+    stores = process.metrics.stores
+    database = _database(settings, stores.watch(POSTGRES))
+    sender = Sender(settings.redis_url, settings.queue_prefix, watch=stores.watch(REDIS))
     database.open()
     timetable = TIMETABLE
     if settings.database_owner_url is None:
@@ -107,7 +110,7 @@ def serve(settings: SchedulerSettings) -> int:
             "DATABASE_OWNER_URL is missing: %s are left to where it is set",
             " and ".join(job.name for job in TIMETABLE if job.needs_owner),
         )
-    measured = MeasureStore(settings.cache_redis_url, settings.queue_prefix)
+    measured = MeasureStore(settings.cache_redis_url, settings.queue_prefix, watch=stores.watch(CACHE))
     runner = _runner(settings, database, measured, JobTimings(process.metrics, process.measures))
     loop = Loop(timetable, Asker(database, sender, Ids()), runner, _now, asks=settings.scheduler_loop)
     readings = Readings(database, measured.read, process.metrics, TIMETABLE, _now)
@@ -137,8 +140,8 @@ def _check_owner(job: ScheduledJob, settings: SchedulerSettings) -> None:
         raise SettingsError("DATABASE_OWNER_URL: is missing", cure=f"{job.name} needs the role that owns the tables")
 
 
-def _database(settings: SchedulerSettings) -> Database:
-    return Database(settings.database_url, "convex-scheduler", size=3, limits=_limits(settings))
+def _database(settings: SchedulerSettings, watch: Watch = UNWATCHED) -> Database:
+    return Database(settings.database_url, "convex-scheduler", size=3, limits=_limits(settings), watch=watch)
 
 
 def _limits(settings: SchedulerSettings) -> Limits:

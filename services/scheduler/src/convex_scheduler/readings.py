@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -16,11 +17,12 @@ from convex_common.job_standing import sight_now
 from convex_common.job_status import OUTCOMES, JobStatus, statuses
 from convex_common.metrics import Metrics
 from convex_common.postgres import job_figures, job_standings
-from convex_common.postgres.database import Database
+from convex_common.postgres.database import Connection, Database
 from convex_common.postgres.history import History, read_now
 from convex_common.redis.measures import Measured
 from convex_common.timetable import LOCAL_QUEUE, Timetable
 from convex_common.vitals import vitals_of
+from convex_scheduler import database_watch
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,9 @@ class Readings:
         self._clock = clock
         self._every = every
         self._counted: dict[tuple[str, str], int] = {}
+        self._snapshots = database_watch.SnapshotWatch()
+        self._since = clock()
+        self._resumed: dict[str, dt.datetime] = {}
 
     def run(self, stopping: threading.Event) -> None:
         """Until stopping. What cannot be read keeps its last value."""
@@ -71,13 +76,17 @@ class Readings:
                 quarantined = {str(queue): int(runs) for queue, runs in connection.execute(QUARANTINED)}
                 figures = job_figures.read(connection)
                 standings = job_standings.read(connection)
+                self._condition(connection)
         except StoreUnavailable:
             self._metrics.system_health_score.set(assess(Vitals(postgres=False)).score)
             raise
         self._queues(history, quarantined)
         self._metrics.system_health_score.set(assess(vitals_of(history, self._lately())).score)
-        for status in statuses(self._timetable, figures, standings, self._clock()):
+        now = self._clock()
+        for status in statuses(self._timetable, figures, standings, now):
             self._job(status)
+            self._overdue(status, now)
+        self._metrics.installation_read_timestamp_seconds.set(time.time())
 
     def jobs(self) -> dict[str, Any]:
         """How every job stands now, as the API tells it. StoreUnavailable."""
@@ -96,6 +105,18 @@ class Readings:
             return self._measured(None)
         except StoreUnavailable:
             return None
+
+    def _condition(self, connection: Connection) -> None:
+        metrics, waited = self._metrics, database_watch.oldest_due(connection)
+        for queue in (*QUEUES, LOCAL_QUEUE, "timer"):
+            metrics.oldest_due_seconds.labels(queue).set(waited.get(queue, 0.0))
+        held = self._snapshots.seconds(database_watch.horizon(connection), time.monotonic())
+        metrics.database_snapshot_held_seconds.set(held)
+        asked = time.time()
+        told = database_watch.clock(connection).timestamp()
+        metrics.database_clock_offset_seconds.set((asked + time.time()) / 2 - told)
+        for table, end in database_watch.partition_ends(connection).items():
+            metrics.partition_end_timestamp_seconds.labels(table).set(end.timestamp())
 
     def _queues(self, history: History, quarantined: Mapping[str, int]) -> None:
         for queue in (*QUEUES, LOCAL_QUEUE):
@@ -125,6 +146,16 @@ class Readings:
             metrics.scheduled_job_duration_seconds.labels(name).set(figures.last_seconds)
         if figures.last_success is not None:
             metrics.scheduled_job_last_success_timestamp_seconds.labels(name).set(figures.last_success.timestamp())
+
+    def _overdue(self, status: JobStatus, now: dt.datetime) -> None:
+        """A job that was resumed has missed nothing of the time before."""
+        if status.standing.suspension is not None:
+            self._resumed[status.name] = now
+        overdue = status.overdue(now, since=self._since)
+        if resumed := self._resumed.get(status.name):
+            first = status.standing.next_due(status.job, resumed)
+            overdue = min(overdue, max(now - first, dt.timedelta()))
+        self._metrics.scheduled_job_overdue_seconds.labels(status.name).set(overdue.total_seconds())
 
     def _count(self, name: str, outcome: str, total: int) -> None:
         """The counter is the total on record, whichever process exports it; a restored database starts it anew."""

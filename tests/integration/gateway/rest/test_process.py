@@ -46,6 +46,25 @@ def test_without_stores_it_is_ready_and_answers_503(lonely: GatewayProcess) -> N
     assert not any("exception" in line for line in lines), lonely.log
 
 
+def test_an_idle_gateway_tells_which_stores_it_lacks(lonely: GatewayProcess) -> None:
+    eventually(lonely.ready, within=30)
+
+    def missing() -> bool:
+        lines = lonely.get("/metrics", port=lonely.metrics_port).text.splitlines()
+        return all(f'store_up{{store="{store}"}} 0.0' in lines for store in ("postgres", "redis", "cache"))
+
+    eventually(missing, within=30, what="every store told as away, though nobody called")
+    assert (
+        'http_request_seconds_count{route="api",status="5xx"} 0.0'
+        in lonely.get("/metrics", port=lonely.metrics_port).text.splitlines()
+    )
+    lonely.get("/api/v1/frameworks", token_of(uuid.uuid4(), "owner", "owner"))
+    assert (
+        'http_request_seconds_count{route="api",status="5xx"} 1.0'
+        in lonely.get("/metrics", port=lonely.metrics_port).text.splitlines()
+    )
+
+
 def test_a_body_beyond_the_limit_is_refused_while_it_arrives(lonely: GatewayProcess) -> None:
     eventually(lonely.ready, within=30)
     for content in (b"x" * (3 << 20), iter([b"x" * (1 << 20)] * 3)):

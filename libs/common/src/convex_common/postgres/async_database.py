@@ -14,15 +14,25 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from convex_common.errors import StoreUnavailable
-from convex_common.postgres.database import Limits, unavailable
+from convex_common.postgres.database import Limits, tell, unavailable
 from convex_common.postgres.line import cut, hung_up
 from convex_common.postgres.urls import sqlalchemy_url
+from convex_common.stores import UNWATCHED, Watch
 
 
 class AsyncDatabase:
     """A bounded pool; connects when needed and heals by itself."""
 
-    def __init__(self, url: str, application: str, *, size: int = 10, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        application: str,
+        *,
+        size: int = 10,
+        limits: Limits | None = None,
+        watch: Watch = UNWATCHED,
+    ) -> None:
+        self._watch = watch
         limits = limits or Limits()
         self._patience = limits.statement + 1.0
         self.engine: AsyncEngine = create_async_engine(
@@ -53,11 +63,16 @@ class AsyncDatabase:
                         {"workspace": str(workspace_id)},
                     )
                 yield connection
+            self._watch.answered()
         except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError) as error:
-            raise unavailable(
-                error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) and error.orig else error
-            ) from error
+            cause = error.orig if isinstance(error, sqlalchemy.exc.DBAPIError) and error.orig else error
+            if isinstance(cause, psycopg.Error):
+                tell(self._watch, cause)
+            else:
+                self._watch.failed()
+            raise unavailable(cause) from error
         except psycopg.OperationalError as error:
+            tell(self._watch, error)
             raise unavailable(error) from error
 
     @asynccontextmanager

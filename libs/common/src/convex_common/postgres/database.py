@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -14,8 +14,12 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from convex_common.errors import StoreUnavailable
 from convex_common.postgres.line import hung_up
 from convex_common.postgres.urls import plain
+from convex_common.stores import UNWATCHED, Watch
 
 RETRY_AFTER = 2.0
+
+_AWAY: Final = ("08", "28", "3D", "53", "57P", "58")
+"""Classes of errors of a server that is there and of no use: connections, roles, databases, room, shutdown, disks."""
 
 Row = tuple[Any, ...]
 Connection = psycopg.Connection[Row]
@@ -64,10 +68,22 @@ def unavailable(error: BaseException) -> StoreUnavailable:
     return StoreUnavailable(f"PostgreSQL is unavailable: {first_line[0] if first_line else error!r}", RETRY_AFTER)
 
 
+def tell(watch: Watch, error: psycopg.Error) -> None:
+    """What an error says of the server: that a statement took too long or met another's lock is an answer, too."""
+    state = error.sqlstate
+    if state is None or state.startswith(_AWAY):
+        watch.failed()
+    else:
+        watch.answered()
+
+
 class Database:
     """A bounded pool for threads. Opens in the background and heals by itself; a call without a server says so."""
 
-    def __init__(self, url: str, application: str, *, size: int = 8, limits: Limits | None = None) -> None:
+    def __init__(
+        self, url: str, application: str, *, size: int = 8, limits: Limits | None = None, watch: Watch = UNWATCHED
+    ) -> None:
+        self._watch = watch
         self._limits = limits or Limits()
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             plain(url),
@@ -99,10 +115,13 @@ class Database:
                 if workspace_id is not None:
                     connection.execute("SELECT set_config('app.workspace_id', %s, true)", (str(workspace_id),))
                 yield connection
+            self._watch.answered()
         except PoolTimeout as error:
+            self._watch.failed()
             raise unavailable(error) from error
         except psycopg.OperationalError as error:
             self._pool.check()
+            tell(self._watch, error)
             raise unavailable(error) from error
 
     @contextmanager

@@ -17,6 +17,7 @@ from convex_common.redis.breaker import Breaker
 from convex_common.redis.dispatch import enqueue_arguments, enqueue_script, hint_script, namespace
 from convex_common.redis.script import Script
 from convex_common.redis.sender import WITHIN
+from convex_common.stores import UNWATCHED, Watch
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,16 @@ _MAX_LATE: Final = 4
 class AsyncSender:
     """Puts messages on their queues by name; for the gateway. Belongs to the event loop on which it is used."""
 
-    def __init__(self, redis_url: str, queue_prefix: str, *, within: float = WITHIN, depth: int = DEPTH) -> None:
+    def __init__(
+        self,
+        redis_url: str,
+        queue_prefix: str,
+        *,
+        within: float = WITHIN,
+        depth: int = DEPTH,
+        watch: Watch = UNWATCHED,
+    ) -> None:
+        self._watch = watch
         self._namespace = namespace(queue_prefix)
         self._client = Redis.from_url(redis_url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=_OPERATION_TIMEOUT)
         self._enqueue = enqueue_script()
@@ -73,6 +83,17 @@ class AsyncSender:
         if contract.name not in self._hinting:
             self._hinting[contract.name] = asyncio.create_task(self._send_waiting(contract))
 
+    async def reachable(self) -> bool:
+        """Whether Redis answers now, within a second."""
+        try:
+            async with asyncio.timeout(_OPERATION_TIMEOUT):
+                await self._client.ping()
+        except (RedisError, OSError):
+            self._watch.failed()
+            return False
+        self._watch.answered()
+        return True
+
     async def aclose(self) -> None:
         """Drop what is under way and close the connections."""
         under_way = [*self._late, *self._hinting.values()]
@@ -101,8 +122,10 @@ class AsyncSender:
             async with asyncio.timeout(_OPERATION_TIMEOUT):
                 await self._run(script, arguments)
         except (RedisError, OSError) as error:
+            self._watch.failed()
             self._breaker.failed(error)
             return False
+        self._watch.answered()
         self._breaker.succeeded()
         return True
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from convex_common.measures import Deltas, Measures
 from convex_common.redis.breaker import Breaker
 from convex_common.redis.measures import Batch, MeasureStore, minute_of
+from convex_common.stores import UNWATCHED, Watch
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +120,8 @@ class Flusher:
         return Batch(self._sequence, minute, self._waiting.pop(minute))
 
 
-def flusher_of(measures: Measures, cache_redis_url: str, queue_prefix: str, *, levels: bool = False) -> Flusher:
+def flusher_of(
+    measures: Measures, cache_redis_url: str, queue_prefix: str, *, levels: bool = False, watch: Watch = UNWATCHED
+) -> Flusher:
     """As each service's `main` wires it."""
-    return Flusher(measures, MeasureStore(cache_redis_url, queue_prefix), levels=levels)
+    return Flusher(measures, MeasureStore(cache_redis_url, queue_prefix, watch=watch), levels=levels)

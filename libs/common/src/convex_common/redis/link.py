@@ -6,12 +6,26 @@ import socket
 import threading
 import time
 from concurrent.futures import Future
+from typing import Final
 
 from convex_common.redis.address import Address
-from convex_common.redis.resp import Replies, Reply
+from convex_common.redis.resp import Replies, Reply, ReplyError
+from convex_common.stores import UNWATCHED, Watch
 
 _CONNECT_TIMEOUT = 1.0
 _READ_SIZE = 65536
+_USELESS: Final = (
+    "LOADING",
+    "READONLY",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "MISCONF",
+    "OOM",
+    "NOAUTH",
+    "WRONGPASS",
+    "NOPERM",
+)
+"""How a server refuses that is there and of no use."""
 
 
 class Link:
@@ -22,7 +36,8 @@ class Link:
     on a new one: what it does must bear being done twice.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, watch: Watch = UNWATCHED) -> None:
+        self._watch = watch
         self._address = Address.parse(url)
         self._turn = threading.Lock()
         self._socket: socket.socket | None = None
@@ -34,20 +49,31 @@ class Link:
         if not self._turn.acquire(timeout=within):
             raise TimeoutError("another call is under way")
         try:
-            if self._socket:
-                try:
-                    return self._exchanged(self._socket, commands, replies, deadline)
-                except ConnectionError:
-                    pass  # it was closed while nobody looked
-            self._socket = self._opened(deadline)
-            return self._exchanged(self._socket, commands, replies, deadline)
+            answer = self._answer(commands, replies, deadline)
+        except OSError:
+            self._watch.failed()
+            raise
         finally:
             self._turn.release()
+        if any(isinstance(reply, ReplyError) and str(reply).startswith(_USELESS) for reply in answer):
+            self._watch.failed()
+        else:
+            self._watch.answered()
+        return answer
 
     def close(self) -> None:
         """Close the connection; a later call opens a new one."""
         with self._turn:
             self._drop()
+
+    def _answer(self, commands: bytes, replies: int, deadline: float) -> list[Reply]:
+        if self._socket:
+            try:
+                return self._exchanged(self._socket, commands, replies, deadline)
+            except ConnectionError:
+                pass  # it was closed while nobody looked
+        self._socket = self._opened(deadline)
+        return self._exchanged(self._socket, commands, replies, deadline)
 
     def _exchanged(self, connection: socket.socket, commands: bytes, count: int, deadline: float) -> list[Reply]:
         parser, replies = Replies(), list[Reply]()

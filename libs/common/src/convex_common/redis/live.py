@@ -18,6 +18,7 @@ from convex_common.redis.breaker import Breaker
 from convex_common.redis.cache.marks import Call, marks_of
 from convex_common.redis.link import Link
 from convex_common.redis.resp import Replies, Reply, ReplyError, command
+from convex_common.stores import UNWATCHED, Watch
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +37,16 @@ class LivePublisher:
     get through is no loss: gateways compare their positions with the log and fill the gap, in the cache as well.
     """
 
-    def __init__(self, cache_redis_url: str, queue_prefix: str = "alert", *, within: float = _PUBLISH_WITHIN) -> None:
+    def __init__(
+        self,
+        cache_redis_url: str,
+        queue_prefix: str = "alert",
+        *,
+        within: float = _PUBLISH_WITHIN,
+        watch: Watch = UNWATCHED,
+    ) -> None:
         self._prefix = queue_prefix
-        self._link = Link(cache_redis_url)
+        self._link = Link(cache_redis_url, watch)
         self._breaker = Breaker("publishing to the live feed")
         self._within = within
 

@@ -14,6 +14,7 @@ from convex_common.errors import StoreUnavailable
 from convex_common.measures import LABELLED_BY_ID, WS_CLIENTS, WS_SUBSCRIPTIONS, Deltas, Key
 from convex_common.redis.link import Link
 from convex_common.redis.resp import Part, Reply, ReplyError, command
+from convex_common.stores import UNWATCHED, Watch
 
 MINUTES: Final = 15
 """What is called recent."""
@@ -116,10 +117,17 @@ class MeasureStore:
     OSError where Redis cannot be reached or refuses, on writing; StoreUnavailable on reading.
     """
 
-    def __init__(self, cache_redis_url: str, queue_prefix: str, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        cache_redis_url: str,
+        queue_prefix: str,
+        *,
+        clock: Callable[[], float] = time.time,
+        watch: Watch = UNWATCHED,
+    ) -> None:
         self._space = f"{queue_prefix}:measures"
         self._process = uuid.uuid4().hex
-        self._link = Link(cache_redis_url)
+        self._link = Link(cache_redis_url, watch)
         self._clock = clock
 
     def add(self, batch: Batch) -> None:

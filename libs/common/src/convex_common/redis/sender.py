@@ -12,6 +12,7 @@ from convex_common.redis.breaker import Breaker
 from convex_common.redis.dispatch import enqueue_arguments, enqueue_script, namespace
 from convex_common.redis.link import Link
 from convex_common.redis.resp import Part, Reply, ReplyError, command
+from convex_common.stores import UNWATCHED, Watch
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +26,9 @@ class Sender:
     What is not sent is found by the pollers within a second, so a sender never waits for Redis to come back.
     """
 
-    def __init__(self, redis_url: str, queue_prefix: str, *, within: float = WITHIN) -> None:
+    def __init__(self, redis_url: str, queue_prefix: str, *, within: float = WITHIN, watch: Watch = UNWATCHED) -> None:
         self._namespace = namespace(queue_prefix)
-        self._link = Link(redis_url)
+        self._link = Link(redis_url, watch)
         self._script = enqueue_script()
         self._breaker = Breaker("sending to queues")
         self._within = within

@@ -26,6 +26,7 @@ from convex_common.redis.dispatch import (
     wake_key,
     with_wake_token,
 )
+from convex_common.stores import UNWATCHED, Watch
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +47,15 @@ class WakeBroker(RedisBroker):
     """
 
     def __init__(
-        self, redis_url: str, queue_prefix: str, middleware: Sequence[Middleware] = (), *, script: bytes | None = None
+        self,
+        redis_url: str,
+        queue_prefix: str,
+        middleware: Sequence[Middleware] = (),
+        *,
+        script: bytes | None = None,
+        watch: Watch = UNWATCHED,
     ) -> None:
+        self.watch = watch
         client = redis.Redis.from_url(
             redis_url,
             socket_timeout=_SOCKET_TIMEOUT,
@@ -117,6 +125,7 @@ class WakeConsumer(_RedisConsumer):
             try:
                 self._settle_the_rest()
                 self.message_cache = self._fetched()
+                self.broker.watch.answered()
                 self._recovered()
                 if not self.message_cache:
                     self._idle()
@@ -186,6 +195,7 @@ class WakeConsumer(_RedisConsumer):
 
     def _wait_out(self, error: redis.RedisError) -> None:
         """One warning per kind of trouble, then patience; dramatiq itself would not see redis-py's TimeoutError."""
+        self.broker.watch.failed()
         trouble = f"{type(error).__name__}: {error}"
         if self._trouble is None or type(error).__name__ not in self._trouble:
             log.warning("queue %s: Redis is away, pollers carry on: %s", self.queue_name, trouble)
@@ -208,6 +218,8 @@ def _decoded(data: bytes | None) -> Message[Any] | None:
         return None
 
 
-def make_broker(redis_url: str, queue_prefix: str, middleware: Sequence[Middleware] = ()) -> WakeBroker:
+def make_broker(
+    redis_url: str, queue_prefix: str, middleware: Sequence[Middleware] = (), watch: Watch = UNWATCHED
+) -> WakeBroker:
     """The broker of a worker process; connects when it is first used."""
-    return WakeBroker(redis_url, queue_prefix, middleware)
+    return WakeBroker(redis_url, queue_prefix, middleware, watch=watch)

@@ -16,6 +16,7 @@ from convex_common.contracts import EVENTS_ACCEPTED, Contract, EventsAccepted
 from convex_common.errors import StoreUnavailable
 from convex_common.ids import Ids
 from convex_common.postgres.database import RETRY_AFTER, Limits
+from convex_common.stores import UNWATCHED, Watch
 from convex_gateway.ingest.connection import (
     AnsweredBefore,
     ConnectionLost,
@@ -60,8 +61,16 @@ class InboxWriter:
     """
 
     def __init__(
-        self, url: str, ids: Ids, hints: Hints, *, limits: Limits | None = None, bounds: Bounds | None = None
+        self,
+        url: str,
+        ids: Ids,
+        hints: Hints,
+        *,
+        limits: Limits | None = None,
+        bounds: Bounds | None = None,
+        watch: Watch = UNWATCHED,
     ) -> None:
+        self._watch = watch
         self._url = url
         self._ids = ids
         self._hints = hints
@@ -132,6 +141,7 @@ class InboxWriter:
             try:
                 await self._serve(connection)
             except ConnectionLost as error:
+                self._watch.failed()
                 log.warning("the inbox's connection is lost: %s", error)
             except Exception:
                 log.exception("the inbox's writer failed and starts again")
@@ -145,10 +155,12 @@ class InboxWriter:
             try:
                 connection = await InboxConnection.open(self._url, self._limits)
             except StoreUnavailable as error:
+                self._watch.failed()
                 self._refuse(error)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads reconnects, guards nothing
                 pause = min(_LAST_RETRY, pause * 2)
             else:
+                self._watch.answered()
                 if not self._closing:
                     self._refusal = None
                 return connection
@@ -180,6 +192,7 @@ class InboxWriter:
         try:
             for workspace_id, submissions in sorted(of_workspace.items(), key=_rows_of):
                 await self._insert(connection, workspace_id, submissions)
+            self._watch.answered()
         except ConnectionLost as error:
             self._put_back([submission for submission in batch if not submission.ids.done()])
             if not connection.answers:
