@@ -85,6 +85,20 @@ def test_a_key_goes_into_a_file_for_its_owners_eyes(store: Store, tmp_path: Path
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_a_key_of_ones_own_choice_is_taken_and_not_shown(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "cvx_chosen00_" + "k" * 43
+    monkeypatch.setenv("BOOTSTRAP_API_KEY", text[:-1])
+    told = run("bootstrap", status=2)
+    assert "BOOTSTRAP_API_KEY" in told
+    assert "openssl" in told
+    assert text[:-1] not in told
+    monkeypatch.setenv("BOOTSTRAP_API_KEY", text)
+    made = run("bootstrap", "--json")
+    assert text not in made
+    assert json.loads(made)["made"]
+    assert rows(store, "SELECT prefix, digest FROM api_keys") == [("cvx_chosen00", digest_of(text))]
+
+
 def test_a_key_that_nobody_could_keep_is_not_made(store: Store, tmp_path: Path) -> None:
     assert "--key-file" in run("bootstrap", "--key-file", str(tmp_path / "absent" / "key"), status=2)
     assert rows(store, "SELECT count(*) FROM workspaces") == [(1,)], "that of the test alone"

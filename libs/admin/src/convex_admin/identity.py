@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -40,12 +41,19 @@ def bootstrap(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the first workspace, its owner and an API key of theirs, once: run again, it makes nothing."""
+    """Make the first workspace, its owner and an API key of theirs, once: run again, it makes nothing.
+
+    A key of your own choice is taken from BOOTSTRAP_API_KEY, and not printed.
+    """
+    from convex_admin.bootstrap import KEY_VARIABLE
     from convex_admin.bootstrap import bootstrap as make
     from convex_admin.output import tell_made
 
+    given = os.environ.get(KEY_VARIABLE) or None
     with told():
-        made = make(workspace=workspace, name=name, owner=owner, email=email, key_file=key_file, keyed=True)
+        made = make(
+            workspace=workspace, name=name, owner=owner, email=email, key_file=key_file, keyed=True, given_key=given
+        )
     tell_made(made, as_json=as_json)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convex_common.domain.api_key import LONGEST, Maker, Refusal, digest_of, may_make, mint
+from convex_common.domain.api_key import LONGEST, Maker, Refusal, chosen, digest_of, may_make, mint
 from convex_common.domain.role import Role, Scope
 
 SOON, LATER = (dt.datetime(2030, 1, day, tzinfo=dt.UTC) for day in (1, 2))
@@ -26,6 +26,13 @@ def test_a_key_is_a_prefix_to_know_it_by_and_256_bits() -> None:
     assert minted.digest == hashlib.sha256(minted.text.encode()).digest() == digest_of(minted.text)
     assert len(minted.text) <= LONGEST
     assert mint().text != minted.text
+
+
+def test_a_key_that_somebody_made_up_is_one_of_ours_or_none() -> None:
+    minted = mint()
+    assert chosen(minted.text) == minted
+    for wrong in ("", minted.text[:-1], minted.text + "0", minted.text[1:], minted.text + "\n", "cvx_" + "0" * 52):
+        assert chosen(wrong) is None
 
 
 MAKING = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 import secrets
 import uuid
 from collections.abc import Callable
@@ -38,6 +39,13 @@ def mint(choose: Callable[[str], str] = secrets.choice) -> Minted:
     prefix, secret = ("".join(choose(_ALPHABET) for _ in range(length)) for length in (_PREFIX, _SECRET))
     text = f"{START}{prefix}_{secret}"
     return Minted(text, START + prefix, digest_of(text))
+
+
+def chosen(text: str) -> Minted | None:
+    """A key that somebody else made up, in the form of `mint`; None where it has another form."""
+    if not re.fullmatch(rf"{START}[0-9A-Za-z]{{{_PREFIX}}}_[0-9A-Za-z]{{{_SECRET}}}", text):
+        return None
+    return Minted(text, text.rpartition("_")[0], digest_of(text))
 
 
 def digest_of(text: str) -> bytes:
