@@ -112,7 +112,6 @@ class Simulation:
                 self._bench.outbox,
                 metrics,
                 Measures(),
-                traced=False,
             ),
             ClaimLimits(),
         )

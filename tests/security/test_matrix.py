@@ -56,7 +56,7 @@ BODIES: dict[str, Any] = {
 
 
 class Hints:
-    def hint(self, contract: object, payload: object) -> None:
+    def hint(self, contract: object, payload: object, traceparent: object = None) -> None:
         """Nobody listens."""
 
 

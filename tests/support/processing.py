@@ -168,7 +168,7 @@ class Bench:
         def batches(connection: Connection) -> BatchProcessor:
             metrics = Metrics(CollectorRegistry())
             handler = EventHandler(connection, Configurations(CacheCounts("rules", metrics)), IDS)
-            return BatchProcessor(connection, handler, self.outbox, self.outbox, metrics, self.measures, traced=False)
+            return BatchProcessor(connection, handler, self.outbox, self.outbox, metrics, self.measures)
 
         return Drainer(
             lambda: connect(self.store.url, "test-processor", repeats=True), batches, limits or ClaimLimits()

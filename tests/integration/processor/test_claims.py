@@ -79,7 +79,7 @@ def inbox(bench: Bench) -> Iterator[Inbox]:
 def batches(bench: Bench, connection: Connection) -> BatchProcessor:
     metrics = Metrics(CollectorRegistry())
     handler = EventHandler(connection, Configurations(CacheCounts("rules", metrics)), IDS)
-    return BatchProcessor(connection, handler, bench.outbox, bench.outbox, metrics, Measures(), traced=False)
+    return BatchProcessor(connection, handler, bench.outbox, bench.outbox, metrics, Measures())
 
 
 def claimed(connection: Connection, shards: int = 64, rows: int = 500, lease: float = 15.0) -> Claim:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -32,6 +33,14 @@ def test_a_message_survives_redis(message: LiveMessage) -> None:
     assert feed.decode(HERE, feed.encode(message)) == message
 
 
+def test_a_kept_trace_travels_with_its_event_and_no_other_does() -> None:
+    event = LiveEvent(HERE, 7, UUID(int=1), UUID(int=2), b"{}", (), "00-decided", 1_700_000_000_000)
+    plain = f"e7 {UUID(int=1)} {UUID(int=2)}"
+    assert feed.encode(event) == f"{plain}\n{{}}".encode()
+    assert feed.encode(event, "00-published") == f"{plain} 00-published 1700000000000\n{{}}".encode()
+    assert feed.decode(HERE, feed.encode(event, "00-published")) == replace(event, traceparent="00-published")
+
+
 def test_an_event_travels_as_documented() -> None:
     event = LiveEvent(HERE, 7, UUID(int=1), UUID(int=2), b"{}")
     assert feed.encode(event) == f"e7 {UUID(int=1)} {UUID(int=2)}\n{{}}".encode()
@@ -50,6 +59,8 @@ def test_an_event_travels_as_documented() -> None:
         pytest.param(b"z\n{}", id="unknown kind"),
         pytest.param(b"\n{}", id="no kind"),
         pytest.param(b"e1\n{}", id="too few parts"),
+        pytest.param(f"e1 {HERE} {HERE} 00-a\n{{}}".encode(), id="a trace without its time"),
+        pytest.param(f"e1 {HERE} {HERE} 00-a x\n{{}}".encode(), id="a trace's time no number"),
         pytest.param(f"e-1 {HERE} {HERE}\n{{}}".encode(), id="negative offset"),
         pytest.param(f"ex {HERE} {HERE}\n{{}}".encode(), id="offset no number"),
         pytest.param(b"e1 x y\n{}", id="no ids"),

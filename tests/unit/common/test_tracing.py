@@ -9,6 +9,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
 
 from convex_common import tracing
 from convex_common.settings import CommonSettings
@@ -57,7 +58,7 @@ def exported(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
     return exporter
 
 
@@ -70,4 +71,43 @@ def test_exported_spans_know_parent_links_and_failure(exported: InMemorySpanExpo
     assert span.context is not None
     assert f"{span.context.trace_id:032x}" == trace_id(PARENT)
     assert [f"{link.context.trace_id:032x}" for link in span.links] == [trace_id(OTHER)]
-    assert [event.name for event in span.events] == ["exception"]
+    assert span.status.status_code is StatusCode.ERROR
+    assert span.attributes == {"error.type": "RuntimeError"}
+    assert not span.events, "an exception's text may quote rows and addresses"
+
+
+UNSAMPLED = PARENT[:-1] + "0"
+
+
+def test_nothing_is_wanted_while_nothing_is_exported() -> None:
+    assert not tracing.wanted(PARENT)
+    assert not tracing.wanted(None)
+
+
+@pytest.mark.usefixtures("exported")
+@pytest.mark.parametrize(("traceparent", "wanted"), [(PARENT, True), (UNSAMPLED, False), (None, True), ("00-x", False)])
+def test_of_many_events_only_those_of_kept_traces_cost_a_span(traceparent: str | None, wanted: bool) -> None:
+    assert tracing.wanted(traceparent) is wanted
+
+
+def test_an_exemplar_names_a_kept_trace_only(exported: InMemorySpanExporter) -> None:
+    assert tracing.exemplar_of() is None
+    with span_from(UNSAMPLED, "work"):
+        assert tracing.exemplar_of() is None
+    with span_from(PARENT, "work"):
+        exemplar = tracing.exemplar_of()
+    (span,) = exported.get_finished_spans()
+    assert span.context is not None
+    assert exemplar == {"trace_id": trace_id(PARENT), "span_id": f"{span.context.span_id:016x}"}
+
+
+def test_a_part_is_recorded_where_its_whole_is(exported: InMemorySpanExporter) -> None:
+    with tracing.span_within("alone"):
+        assert current_traceparent() is None
+    with span_from(UNSAMPLED, "unkept"), tracing.span_within("part"):
+        assert trace_id(current_traceparent()) == trace_id(PARENT)
+    assert not exported.get_finished_spans()
+    with span_from(PARENT, "whole"), tracing.span_within("part"):
+        pass
+    part, whole = exported.get_finished_spans()
+    assert part.parent == whole.context

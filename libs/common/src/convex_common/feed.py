@@ -3,6 +3,7 @@
 On the channel of a workspace, a header line and then the frame, which a gateway writes to its sockets as it is:
 
     e<offset> <framework id> <epoch>                        a change of an alert, for its framework and the workspace
+    e<offset> <framework id> <epoch> <traceparent> <ms>     the same where its trace is kept; accepted at this Unix time
     n<JSON list of user ids, or null for every member>      an in-app notification
     m{"framework_id": …, "client_id": …}                    a broadcast; both null for the whole workspace
     r<JSON user id>                                         what this member or key may has changed; no frame
@@ -10,7 +11,7 @@ On the channel of a workspace, a header line and then the frame, which a gateway
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 from uuid import UUID
 
@@ -28,6 +29,8 @@ class LiveEvent:
     """A change of an alert, at its workspace's offset within an epoch.
 
     `facets` are for the cache beside the feed and do not travel; none of them means that anything may have changed.
+    `traceparent` is what led to the change, and `accepted_ms` when it came in, in milliseconds since the epoch; they
+    travel where the trace is kept.
     """
 
     workspace_id: UUID
@@ -36,6 +39,8 @@ class LiveEvent:
     epoch: UUID
     frame: bytes
     facets: tuple[str, ...] = ()
+    traceparent: str | None = None
+    accepted_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +88,13 @@ def channel(queue_prefix: str, workspace_id: UUID) -> str:
     return f"{queue_prefix}:live:{workspace_id}"
 
 
-def encode(message: LiveMessage) -> bytes:
-    """A message as it travels on its workspace's channel."""
+def encode(message: LiveMessage, span: str | None = None) -> bytes:
+    """A message as it travels on its workspace's channel; `span` is the traceparent of its publishing."""
     match message:
         case LiveEvent():
             head = b"e%d %b %b" % (message.offset, str(message.framework_id).encode(), str(message.epoch).encode())
+            if span is not None:
+                head += b" %b %d" % (span.encode(), message.accepted_ms or 0)
         case LiveNotification():
             head = b"n" + msgspec.json.encode(message.user_ids)
         case LiveBroadcast():
@@ -105,10 +112,14 @@ def decode(workspace_id: UUID, payload: bytes) -> LiveMessage:
     kind, rest = head[:1], head[1:]
     try:
         if kind == b"e":
-            offset, framework_id, epoch = rest.decode("ascii").split(" ")
+            offset, framework_id, epoch, *trace = rest.decode("ascii").split(" ")
             if not offset.isdecimal():
                 raise ValueError(f"offset {offset!r} is no number")
-            return LiveEvent(workspace_id, int(offset), UUID(framework_id), UUID(epoch), frame)
+            event = LiveEvent(workspace_id, int(offset), UUID(framework_id), UUID(epoch), frame)
+            if not trace:
+                return event
+            traceparent, accepted = trace
+            return replace(event, traceparent=traceparent, accepted_ms=int(accepted) or None)
         if kind == b"n":
             return LiveNotification(workspace_id, _users.decode(rest), frame)
         if kind == b"m":

@@ -77,7 +77,7 @@ def masked(value: Any) -> Any:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per record: ts, level, logger, msg, service, bound fields, trace_id, then the record's extras."""
+    """One JSON object per record: ts, level, logger, msg, service, bound fields, trace_id, span_id, then its extras."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -95,6 +95,7 @@ class JsonFormatter(logging.Formatter):
         span = trace.get_current_span().get_span_context()
         if span.is_valid:
             line["trace_id"] = trace.format_trace_id(span.trace_id)
+            line["span_id"] = trace.format_span_id(span.span_id)
         for name, value in record.__dict__.items():
             if name not in _STANDARD and not name.startswith("_"):
                 line[name] = "***" if _SECRET_NAMES.search(name) else _shown(value)

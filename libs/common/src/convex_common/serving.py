@@ -32,11 +32,6 @@ class WorkerProcess:
         self.metrics, self.measures = Metrics(CollectorRegistry()), Measures()
         self.metrics.tell_component(service)
 
-    @property
-    def traced(self) -> bool:
-        """Whether spans are exported."""
-        return self._spans is not None
-
     @contextmanager
     def serving(
         self, *, ready: Probe, live: Probe = lambda: True, pages: Mapping[str, Page] | None = None

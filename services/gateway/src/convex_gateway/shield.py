@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from http import HTTPMethod, HTTPStatus
 from typing import Final
 
-from opentelemetry.trace import SpanKind, format_trace_id
+from opentelemetry.trace import Span, SpanKind, format_trace_id
 from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from convex_common.tracing import exporting, new_traceparent, span_from
+from convex_common.tracing import exporting, failed, new_traceparent, span_from
 from convex_gateway.origins import Site
 from convex_gateway.problems import internal
 from convex_gateway.timings import Timings
@@ -80,13 +81,11 @@ class Shield:
         if hot is not None and not exporting():
             await self._guarded(hot, scope, receive, answer, trace_id=None)
             return
-        with span_from(_traceparent(scope), scope["method"], kind=SpanKind.SERVER) as span:
+        with span_from(_traceparent(scope), _method(scope), kind=SpanKind.SERVER) as span:
             trace_id = format_trace_id(span.get_span_context().trace_id)
             await self._guarded(hot or self._app, scope, receive, answer, trace_id)
             if span.is_recording():
-                route = getattr(scope.get("route"), "path", None)
-                span.update_name(f"{scope['method']} {route}" if route else scope["method"])
-                span.set_attribute("http.response.status_code", answer.status)
+                _describe(span, scope, scope["path"] if hot else getattr(scope.get("route"), "path", None), answer)
 
     async def _guarded(
         self, app: ASGIApp, scope: Scope, receive: Receive, answer: _Answer, trace_id: str | None
@@ -121,6 +120,25 @@ class _Answer:
             present = {name.lower() for name, _ in headers}
             message["headers"] = headers + [header for header in self._added if header[0] not in present]
         await self._send(message)
+
+
+def _describe(span: Span, scope: Scope, route: str | None, answer: _Answer) -> None:
+    """By OpenTelemetry's conventions for HTTP. The path only where a route knows it: anything may be in another."""
+    method = _method(scope)
+    span.set_attribute("http.request.method", method)
+    span.set_attribute("url.scheme", scope["scheme"])
+    span.set_attribute("http.response.status_code", answer.status)
+    if route:
+        span.update_name(f"{method} {route}")
+        span.set_attribute("http.route", route)
+        span.set_attribute("url.path", scope["path"])
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        failed(span, str(answer.status))
+
+
+def _method(scope: Scope) -> str:
+    """The method, where it is one: clients send what they like."""
+    return scope["method"] if scope["method"] in HTTPMethod.__members__ else "_OTHER"
 
 
 def _traceparent(scope: Scope) -> str | None:

@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from opentelemetry.trace import SpanKind
 
@@ -17,16 +18,23 @@ from convex_common.ids import Ids
 from convex_common.logging import bound
 from convex_common.measures import QUEUE_PROCESSING, QUEUE_WAIT, Measures
 from convex_common.metrics import Metrics
-from convex_common.tracing import span_from
+from convex_common.tracing import Attributes, current_span, exemplar_of, failed, span_from, span_within
 from convex_notifier.breakers import Breakers
 from convex_notifier.channels.channel import Channel
 from convex_notifier.deliveries import Loaded
 from convex_notifier.destinations import Destinations
 from convex_notifier.domain import answer, concealed, outcome
-from convex_notifier.domain.answer import Answer
+from convex_notifier.domain.answer import Answer, Verdict
 from convex_notifier.domain.backoff import Backoff
 from convex_notifier.domain.outcome import Delivered, Outcome, PutOff, RetryIn
 from convex_notifier.settlements import Attempt, Settlement
+
+_DELIVERIES: Final = {
+    "messaging.system": "postgresql",
+    "messaging.destination.name": "deliveries",
+    "messaging.operation.name": "process",
+    "messaging.operation.type": "process",
+}
 
 log = logging.getLogger(__name__)
 
@@ -66,20 +74,22 @@ class DeliveryHandler:
 
     def handle(self, loaded: Loaded) -> None:
         """One claimed delivery. What happens to it is on its row, unless another worker has its lease by then."""
-        message = loaded.message
+        message, began = loaded.message, time.perf_counter()
         with (
             bound(workspace_id=message.workspace_id, delivery_id=message.delivery_id, alert_id=message.alert_id),
-            span_from(message.traceparent, "notification deliver", kind=SpanKind.CLIENT),
-            self._took.time(),
+            span_from(message.traceparent, "process deliveries", kind=SpanKind.CONSUMER, attributes=_about(loaded)),
         ):
-            self._settle(self._deliver(loaded))
+            settlement = self._deliver(loaded)
+            self._settle(settlement)
+            self._took.observe(time.perf_counter() - began, exemplar_of())
 
     def _deliver(self, loaded: Loaded) -> Settlement:
         refusal = self._refusal(loaded)
         if not refusal and (wait := self._breakers.wait(loaded.target)):
+            current_span().set_attribute("convex.outcome", "putoff")
             return Settlement(loaded.claim, None, PutOff(wait, "its target keeps failing and is left alone"))
         if loaded.claim.failures == 0:
-            self._waited.observe(max(0.0, loaded.age))
+            self._waited.observe(max(0.0, loaded.age), exemplar_of())
             self._observe(loaded, QUEUE_WAIT, loaded.age)
         attempt = self._attempt(loaded, refusal)
         self._observe(loaded, QUEUE_PROCESSING, attempt.seconds)
@@ -110,6 +120,19 @@ class DeliveryHandler:
         return Attempt(attempt_id, given, started_at, time.monotonic() - began)
 
     def _sent(self, loaded: Loaded, deadline: float) -> Answer:
+        """Inside a span to which the channel's transport adds what it knows, such as HTTP's attributes."""
+        number = loaded.claim.failures
+        with span_within(
+            f"attempt {loaded.kind}", kind=SpanKind.CLIENT, attributes={"convex.attempt": number + 1}
+        ) as span:
+            given = self._given(loaded, deadline)
+            if given.verdict is not Verdict.ACCEPTED:
+                failed(span, str(given.status_code or given.verdict.value))
+            if number and given.status_code is not None:
+                span.set_attribute("http.request.resend_count", number)
+            return given
+
+    def _given(self, loaded: Loaded, deadline: float) -> Answer:
         try:
             destination = self._destinations.of(loaded)
             return concealed.within(
@@ -131,6 +154,10 @@ class DeliveryHandler:
     def _tell(self, loaded: Loaded, attempt: Attempt, decided: Outcome) -> None:
         name = "retry" if isinstance(decided, RetryIn) else type(decided).__name__.lower()
         self._sent_total.labels(loaded.kind, name).inc()
+        span = current_span()
+        span.set_attribute("convex.outcome", name)
+        if not isinstance(decided, Delivered):
+            failed(span, attempt.answer.verdict.value)
         level = logging.DEBUG if isinstance(decided, Delivered) else logging.WARNING
         if not log.isEnabledFor(level):
             return
@@ -142,3 +169,18 @@ class DeliveryHandler:
             "error": attempt.answer.error,
         }
         log.log(level, "attempt %s", name, extra=facts)
+
+
+def _about(loaded: Loaded) -> Attributes:
+    message = loaded.message
+    about: dict[str, str | int] = {
+        **_DELIVERIES,
+        "messaging.message.id": str(message.delivery_id),
+        "convex.workspace.id": str(message.workspace_id),
+        "convex.cause": message.cause,
+        "convex.channel.kind": loaded.kind,
+        "convex.attempt": loaded.claim.failures + 1,
+    }
+    if message.alert_id is not None:
+        about["convex.alert.id"] = str(message.alert_id)
+    return about

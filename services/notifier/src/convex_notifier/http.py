@@ -13,7 +13,7 @@ import httpcore
 import httpx
 
 from convex_common.errors import Invalid
-from convex_common.tracing import current_traceparent
+from convex_common.tracing import current_span, current_traceparent
 from convex_notifier.connections import Connections
 from convex_notifier.domain import answer
 from convex_notifier.domain.answer import LONGEST_EXCERPT, Answer
@@ -59,6 +59,10 @@ class Http:
         self._connections.close()
 
     def _post(self, url: httpcore.URL, headers: Mapping[str, str], content: bytes) -> Answer:
+        span = current_span()
+        if span.is_recording():
+            span.update_name("POST")
+            span.set_attributes(_about(url))
         left = self._network.left()
         timeouts = {"connect": left, "write": left, "read": min(READ_TIMEOUT, left)}
         with (
@@ -70,7 +74,19 @@ class Http:
             retry_after = next(
                 (value.decode("latin-1") for name, value in response.headers if name.lower() == b"retry-after"), None
             )
+            span.set_attribute("http.response.status_code", response.status)
             return answer.of_status(response.status, retry_after, _start(iter(response.iter_stream())), self._now())
+
+
+def _about(url: httpcore.URL) -> dict[str, str | int]:
+    """By OpenTelemetry's conventions for HTTP, but for the address: its path and query are secrets."""
+    scheme = url.scheme.decode("latin-1")
+    return {
+        "http.request.method": "POST",
+        "url.scheme": scheme,
+        "server.address": url.host.decode("latin-1"),
+        "server.port": url.port or (443 if scheme == "https" else 80),
+    }
 
 
 def _trace() -> dict[str, str]:

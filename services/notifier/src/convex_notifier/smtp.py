@@ -16,6 +16,7 @@ from typing import Final
 import httpcore
 
 from convex_common.errors import ConvexError
+from convex_common.tracing import current_span
 from convex_notifier.domain.mail_account import Account, Tls
 from convex_notifier.domain.reply import Reply
 from convex_notifier.network import Network
@@ -68,6 +69,14 @@ class MailServer:
         it was sent by then it may have taken all the same.
         """
         late = threading.Event()
+        current_span().set_attributes(
+            {
+                "network.protocol.name": "smtp",
+                "server.address": self._account.host,
+                "server.port": self._account.port,
+                "convex.recipients": len(recipients),
+            }
+        )
         try:
             with self._network.until(deadline), self._session(late) as session:
                 return _transaction(session.smtp, sender, recipients, message)

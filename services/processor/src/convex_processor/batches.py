@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Sequence
 
 import psycopg
+from opentelemetry.trace import SpanKind
 
 from convex_common.contracts import DELIVERIES_DUE, EVENTS_ACCEPTED, MAX_DELIVERIES, DeliveryIds
 from convex_common.errors import LeaseLost, StoreUnavailable
@@ -16,16 +17,18 @@ from convex_common.measures import ALERT_LATENCY, QUEUE_PROCESSING, QUEUE_WAIT, 
 from convex_common.metrics import Metrics
 from convex_common.ports import FeedPublisher, HintSender
 from convex_common.postgres.database import Connection
-from convex_common.tracing import span_from
+from convex_common.tracing import span_within
 from convex_processor import claims, failures
 from convex_processor.claims import Claim, ClaimedEvent
 from convex_processor.decide import EventFailed
 from convex_processor.handler import EventHandler, Outcome, Release
+from convex_processor.spans import TracedEvents, traced
 
 LEASE_LOST = "CX001"
 CONTENDED = ("CX002", "40001", "40P01", "55P03")
 TRIES = 5
-MAX_LINKS = 32
+
+_TRANSACTION = {"db.system.name": "postgresql", "db.operation.name": "transaction", "db.collection.name": "alerts"}
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +45,6 @@ class BatchProcessor:
         sender: HintSender,
         metrics: Metrics,
         measures: Measures,
-        *,
-        traced: bool,
     ) -> None:
         self._connection = connection
         self._handler = handler
@@ -51,7 +52,6 @@ class BatchProcessor:
         self._sender = sender
         self._metrics = metrics
         self._measures = measures
-        self._traced = traced
 
     def run(self, claim: Claim) -> None:
         """Process every slice, then give the shards back; with the last slice's transaction where nothing failed."""
@@ -87,7 +87,7 @@ class BatchProcessor:
             self._commit(workspace_id, todo, version, None)
         except EventFailed as error:
             self._failed(error.event, error, held)
-            self._halved(workspace_id, [event for event in todo if event is not error.event], version, held)
+            self._halved(workspace_id, [event for event in todo if event.id != error.event.id], version, held)
         except Exception as error:
             _raise_if_not_the_events_fault(error)
             if len(todo) == 1:
@@ -107,18 +107,11 @@ class BatchProcessor:
     ) -> None:
         """One transaction, tried again where another was quicker; then the live feed and the notifier's hint."""
         began = _now_ms()
-        if not self._traced:
-            outcome = self._tried(lambda: self._handler.process(workspace_id, events, version, release))
-            self._sent(workspace_id, events, outcome, began)
-            return
-        links = [event.traceparent for event in events[:MAX_LINKS] if event.traceparent]
-        with span_from(None, "process batch", links=links) as span:
-            span.set_attribute("convex.events", len(events))
-            outcome = self._tried(lambda: self._handler.process(workspace_id, events, version, release))
-            self._sent(workspace_id, events, outcome, began)
-        for event in events:
-            with span_from(event.traceparent, f"process {event.kind}"):
-                pass
+        with traced(workspace_id, events) as work:
+            with span_within("transaction alerts", kind=SpanKind.CLIENT, attributes=_TRANSACTION):
+                outcome = self._tried(lambda: self._handler.process(workspace_id, work.events, version, release))
+            work.decided(outcome.entries)
+            self._sent(workspace_id, work, outcome, began)
 
     def _tried(self, process: Callable[[], Outcome]) -> Outcome:
         for attempt in range(TRIES):
@@ -129,21 +122,19 @@ class BatchProcessor:
                     raise
         raise AssertionError("unreachable")
 
-    def _sent(self, workspace_id: uuid.UUID, events: Sequence[ClaimedEvent], outcome: Outcome, began: float) -> None:
+    def _sent(self, workspace_id: uuid.UUID, work: TracedEvents, outcome: Outcome, began: float) -> None:
         for start in range(0, len(outcome.delivery_ids), MAX_DELIVERIES):
             chunk = outcome.delivery_ids[start : start + MAX_DELIVERIES]
-            self._sender.send(DELIVERIES_DUE, DeliveryIds(tuple(map(str, chunk))))
+            self._sender.send(DELIVERIES_DUE, DeliveryIds(tuple(map(str, chunk))), work.first)
         self._publisher.publish(outcome.live_events)
-        self._measure(workspace_id, events, outcome.frameworks, began)
+        self._measure(workspace_id, work, outcome.frameworks, began)
 
-    def _measure(
-        self, workspace_id: uuid.UUID, events: Sequence[ClaimedEvent], frameworks: Sequence[str], began: float
-    ) -> None:
+    def _measure(self, workspace_id: uuid.UUID, work: TracedEvents, frameworks: Sequence[str], began: float) -> None:
         """By framework how long each event took; of the batch, how long its oldest event waited, and its work."""
-        now = _now_ms()
+        now, events = _now_ms(), work.events
         latencies = [max(0.0, now - milliseconds(event.id)) for event in events]
-        for latency in latencies:
-            self._metrics.alert_processing_latency_ms.observe(latency)
+        for event, latency in zip(events, latencies, strict=True):
+            self._metrics.alert_processing_latency_ms.observe(latency, work.exemplar(event))
         self._metrics.alerts_processed.inc(len(events))
         self._measures.observe_all(workspace_id, ALERT_LATENCY, zip(frameworks, latencies, strict=True))
         self._measures.observe(workspace_id, QUEUE_WAIT, max(latencies) - (now - began), EVENTS_ACCEPTED.queue)

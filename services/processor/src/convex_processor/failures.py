@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import uuid
 
 from convex_common.logging import bound, redacted
 from convex_common.metrics import Metrics
 from convex_common.postgres.database import Connection
+from convex_common.tracing import trace_id_of
 from convex_processor.claims import ClaimedEvent
 
 MAX_ATTEMPTS = 3
@@ -37,10 +37,10 @@ def record(connection: Connection, event: ClaimedEvent, error: Exception, metric
         if final:
             connection.execute(QUARANTINE, values)
     metrics.alert_processing_errors.inc()
-    _tell(event.workspace_id, event.id, event.attempts + 1, message, final=final)
+    _tell(event, message, final=final)
 
 
-def _tell(workspace_id: uuid.UUID, event_id: uuid.UUID, attempts: int, message: str, *, final: bool) -> None:
-    with bound(workspace_id=workspace_id):
+def _tell(event: ClaimedEvent, message: str, *, final: bool) -> None:
+    with bound(workspace_id=event.workspace_id, trace_id=trace_id_of(event.traceparent)):
         said = "event put aside in quarantine" if final else "event failed and is put off"
-        log.error(said, extra={"event_id": str(event_id), "attempts": attempts, "error": message})
+        log.error(said, extra={"event_id": str(event.id), "attempts": event.attempts + 1, "error": message})

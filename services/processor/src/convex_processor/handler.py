@@ -13,6 +13,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int2, Int8
 
+from convex_common.domain.change import Entry
 from convex_common.feed import LiveEvent
 from convex_common.ids import Ids
 from convex_common.postgres import alert_store
@@ -41,11 +42,12 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What to send after the commit, and each event's framework, empty where it is of none."""
+    """What to send after the commit, what was logged, and each event's framework, empty where it is of none."""
 
     live_events: tuple[LiveEvent, ...]
     delivery_ids: tuple[uuid.UUID, ...]
     frameworks: tuple[str, ...]
+    entries: tuple[Entry, ...]
 
 
 class EventHandler:
@@ -73,7 +75,8 @@ class EventHandler:
         except BaseException:
             self._roll_back()
             raise
-        return Outcome(tuple(written.live_events()), written.delivery_ids, decide.frameworks(batch))
+        live_events, frameworks = tuple(written.live_events()), decide.frameworks(batch)
+        return Outcome(live_events, written.delivery_ids, frameworks, written.entries)
 
     def _transaction(
         self,

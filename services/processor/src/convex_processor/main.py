@@ -45,7 +45,7 @@ def run(settings: ProcessorSettings) -> int:
 
     def batches(connection: Connection) -> BatchProcessor:
         handler = EventHandler(connection, configurations, ids)
-        return BatchProcessor(connection, handler, publisher, sender, metrics, measures, traced=process.traced)
+        return BatchProcessor(connection, handler, publisher, sender, metrics, measures)
 
     def drainer() -> Drainer:
         claim_limits = ClaimLimits(settings.processor_batch, settings.processor_lease_seconds)

@@ -36,7 +36,7 @@ class Hints:
     def __init__(self) -> None:
         self.shards: list[tuple[int, ...]] = []
 
-    def hint(self, contract: Contract[EventsAccepted], payload: EventsAccepted) -> None:
+    def hint(self, contract: Contract[EventsAccepted], payload: EventsAccepted, traceparent: str | None = None) -> None:
         self.shards.append(payload.shards)
 
 

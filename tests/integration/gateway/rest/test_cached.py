@@ -83,9 +83,7 @@ class Installation:
 
         def batches(connection: Any) -> BatchProcessor:
             handler = EventHandler(connection, Configurations(CacheCounts("rules", metrics)), IDS)
-            return BatchProcessor(
-                connection, handler, self.publisher, self.bench.outbox, metrics, Measures(), traced=False
-            )
+            return BatchProcessor(connection, handler, self.publisher, self.bench.outbox, metrics, Measures())
 
         drainer = Drainer(lambda: connect(self.store.url, "test-processor"), batches, ClaimLimits())
         while drainer.step():

@@ -19,7 +19,7 @@ from convex_common.domain.alert import Alert, as_wire
 from convex_common.domain.change import Changes, Entry, Notice, Timer
 from convex_common.domain.facets import touched
 from convex_common.feed import LiveEvent, event_frame
-from convex_common.ids import Ids
+from convex_common.ids import Ids, milliseconds
 from convex_common.postgres.alert_rows import COLUMNS, SELECTED, alert_of, array_parameter, columns_of, unpacked
 from convex_common.postgres.database import Connection
 
@@ -110,6 +110,11 @@ class Written:
     frames: tuple[tuple[Entry, bytes], ...]
     workspace_id: uuid.UUID
 
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The rows of the alert log."""
+        return tuple(entry for entry, _ in self.frames)
+
     def live_events(self) -> list[LiveEvent]:
         """The frames to publish after the commit, in the order of their offsets."""
         if self.position is None:
@@ -123,6 +128,8 @@ class Written:
                 epoch,
                 event_frame(entry.event, base + n, data),
                 touched(entry),
+                entry.traceparent,
+                milliseconds(entry.event_ids[-1]) if entry.event_ids else None,
             )
             for n, (entry, data) in enumerate(self.frames)
         ]

@@ -17,7 +17,7 @@ from convex_common.errors import ConvexError, LeaseLost, StoreUnavailable
 from convex_common.postgres import job_runs
 from convex_common.postgres.database import Connection, Database
 from convex_common.postgres.job_runs import Claim
-from convex_common.tracing import span_from
+from convex_common.tracing import current_span, failed, span_from
 
 log = logging.getLogger(__name__)
 
@@ -150,10 +150,12 @@ class JobRunner:
             reason = str(error)
             self._settle_if_possible(lambda connection: job_runs.skip(connection, claim, reason))
         except JobRefused as error:
+            failed(current_span(), error)
             log.error("job failed: %s", error, extra=told)
             refusal = str(error)
             self._settle_if_possible(lambda connection: job_runs.refuse(connection, claim, refusal))
         except Exception as error:  # whatever it was is recorded with the run, and the thread goes on
+            failed(current_span(), error)
             log.exception("job failed, to be tried again", extra=told)
             failure = f"{type(error).__name__}: {error}"
             again = retry_in(claim.attempts)

@@ -21,6 +21,7 @@ ENTRIES = text(
 WITH entries AS (
     SELECT l.at, l.id, jsonb_build_object('kind', 'log', 'id', l.id, 'event', l.event, 'reason', l.reason,
         'count', l.count, 'actor', l.actor, 'event_ids', to_jsonb(l.event_ids), 'offset', l."offset",
+        'trace_id', nullif(split_part(l.traceparent, '-', 2), ''),
         'detail', convert_from(l.detail, 'UTF8')::jsonb) AS entry
     FROM alert_log l WHERE l.workspace_id = :workspace AND l.alert_id = :alert AND l.id >= :oldest
       AND (l.at, l.id) > (:at, :after)
@@ -36,7 +37,8 @@ WITH entries AS (
     UNION ALL
     SELECT t.started_at, t.id, jsonb_build_object('kind', 'attempt', 'id', t.id, 'delivery_id', d.id,
         'channel_id', d.channel_id, 'channel_name', c.name, 'channel_kind', c.kind, 'number', t.number,
-        'outcome', t.outcome, 'status_code', t.status_code, 'error', t.error, 'duration_ms', t.duration_ms)
+        'outcome', t.outcome, 'status_code', t.status_code, 'error', t.error, 'duration_ms', t.duration_ms,
+        'trace_id', nullif(split_part(d.traceparent, '-', 2), ''))
     FROM deliveries d JOIN channels c ON c.workspace_id = d.workspace_id AND c.id = d.channel_id
     JOIN attempts t ON t.workspace_id = d.workspace_id AND t.delivery_id = d.id AND t.id >= :oldest
     WHERE d.workspace_id = :workspace AND d.alert_id = :alert AND (t.started_at, t.id) > (:at, :after)),

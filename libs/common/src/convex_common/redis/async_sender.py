@@ -17,6 +17,7 @@ from convex_common.redis.breaker import Breaker
 from convex_common.redis.dispatch import enqueue_arguments, enqueue_script, hint_script, namespace
 from convex_common.redis.script import Script
 from convex_common.redis.sender import WITHIN
+from convex_common.redis.spans import sending
 from convex_common.stores import UNWATCHED, Watch
 
 log = logging.getLogger(__name__)
@@ -111,6 +112,10 @@ class AsyncSender:
             del self._hinting[contract.name]
 
     async def _sent(self, script: Script, contract: Contract[P], payload: P, traceparent: str | None) -> bool:
+        with sending(contract, traceparent) as message:
+            return message.ended(sent=await self._put(script, contract, payload, message.traceparent))
+
+    async def _put(self, script: Script, contract: Contract[P], payload: P, traceparent: str | None) -> bool:
         try:
             arguments = enqueue_arguments(contract, payload, traceparent)
         except Invalid:

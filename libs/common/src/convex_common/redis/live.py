@@ -6,19 +6,22 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import Final
 from uuid import UUID
 
+from opentelemetry.trace import Span, SpanKind
+
 from convex_common.errors import Invalid
-from convex_common.feed import LiveMessage, channel, decode, encode
+from convex_common.feed import LiveEvent, LiveMessage, channel, decode, encode
 from convex_common.redis.address import Address
 from convex_common.redis.breaker import Breaker
 from convex_common.redis.cache.marks import Call, marks_of
 from convex_common.redis.link import Link
 from convex_common.redis.resp import Replies, Reply, ReplyError, command
 from convex_common.stores import UNWATCHED, Watch
+from convex_common.tracing import Attributes, exporting, failed, started_from, traceparent_of, wanted
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,12 @@ _CONFIRM_WITHIN: Final = 1.0
 _PING_AFTER: Final = 5.0
 _FIRST_RETRY, _LAST_RETRY = 0.05, 1.0
 _READ_SIZE: Final = 1 << 18
+_LIVE: Final[Attributes] = {
+    "messaging.system": "redis",
+    "messaging.destination.name": "live",
+    "messaging.operation.name": "publish",
+    "messaging.operation.type": "send",
+}
 
 
 class LivePublisher:
@@ -56,9 +65,25 @@ class LivePublisher:
             return True
         if not self._breaker.allows():
             return False
+        spans = _spans(messages)
+        published = False
+        try:
+            published = self._publish(messages, [traceparent_of(span) if span else None for span in spans])
+        finally:
+            _end(spans, published)
+        return published
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._link.close()
+
+    def _publish(self, messages: Sequence[LiveMessage], spans: Sequence[str | None]) -> bool:
         marks = marks_of(self._prefix, messages)
         batch = [mark.by_digest() for mark in marks]
-        batch += [command("PUBLISH", channel(self._prefix, m.workspace_id), encode(m)) for m in messages]
+        batch += [
+            command("PUBLISH", channel(self._prefix, message.workspace_id), encode(message, span))
+            for message, span in zip(messages, spans, strict=True)
+        ]
         try:
             replies = self._link.call(b"".join(batch), len(batch), self._within)
             self._mark_again(marks, replies)
@@ -71,10 +96,6 @@ class LivePublisher:
         self._breaker.succeeded()
         return True
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._link.close()
-
     def _mark_again(self, marks: Sequence[Call], replies: Sequence[Reply]) -> None:
         """By their text, where the server does not know the script. Other refusals are the cache's to notice."""
         unknown = [
@@ -84,6 +105,31 @@ class LivePublisher:
         ]
         if unknown:
             self._link.call(b"".join(mark.by_text() for mark in unknown), len(unknown), self._within)
+
+
+def _spans(messages: Sequence[LiveMessage]) -> list[Span | None]:
+    """One for each change whose trace is kept."""
+    if not exporting():
+        return [None] * len(messages)
+    return [_span(message) if isinstance(message, LiveEvent) else None for message in messages]
+
+
+def _span(event: LiveEvent) -> Span | None:
+    if event.traceparent is None or not wanted(event.traceparent):
+        return None
+    about = {"messaging.message.id": str(event.offset), "convex.workspace.id": str(event.workspace_id)}
+    span = started_from(event.traceparent, "publish live", kind=SpanKind.PRODUCER, attributes={**_LIVE, **about})
+    return span if span.is_recording() else None
+
+
+def _end(spans: Iterable[Span | None], published: bool) -> None:
+    """Where one was not published, gateways find it in the log: late, not lost."""
+    for span in spans:
+        if span is None:
+            continue
+        if not published:
+            failed(span, "not_published")
+        span.end()
 
 
 class AsyncLiveSubscriber:

@@ -11,7 +11,8 @@ from dramatiq import Broker, MessageProxy, Middleware
 from opentelemetry.trace import SpanKind
 
 from convex_common.metrics import Metrics
-from convex_common.tracing import span_from
+from convex_common.redis.spans import attributes_of
+from convex_common.tracing import exemplar_of, span_from
 
 
 class Traces(Middleware):
@@ -22,8 +23,14 @@ class Traces(Middleware):
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         span = ExitStack()
+        about = attributes_of("process", "process", message.queue_name, message.actor_name)
         span.enter_context(
-            span_from(message.options.get("traceparent"), f"{message.queue_name} process", kind=SpanKind.CONSUMER)
+            span_from(
+                message.options.get("traceparent"),
+                f"process {message.queue_name}",
+                kind=SpanKind.CONSUMER,
+                attributes={**about, "messaging.message.id": message.message_id},
+            )
         )
         self._local.span = span
 
@@ -46,14 +53,14 @@ class Timings(Middleware):
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         waited = max(0.0, time.time() - message.message_timestamp / 1000)
-        self._metrics.queue_wait_seconds.labels(message.queue_name).observe(waited)
+        self._metrics.queue_wait_seconds.labels(message.queue_name).observe(waited, exemplar_of())
         self._local.began = time.perf_counter()
 
     def after_process_message(
         self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
     ) -> None:
         took = time.perf_counter() - self._local.began
-        self._metrics.queue_processing_seconds.labels(message.queue_name).observe(took)
+        self._metrics.queue_processing_seconds.labels(message.queue_name).observe(took, exemplar_of())
 
 
 def standard(metrics: Metrics) -> list[Middleware]:

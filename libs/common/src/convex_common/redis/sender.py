@@ -12,6 +12,7 @@ from convex_common.redis.breaker import Breaker
 from convex_common.redis.dispatch import enqueue_arguments, enqueue_script, namespace
 from convex_common.redis.link import Link
 from convex_common.redis.resp import Part, Reply, ReplyError, command
+from convex_common.redis.spans import sending
 from convex_common.stores import UNWATCHED, Watch
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,14 @@ class Sender:
 
     def send(self, contract: Contract[P], payload: P, traceparent: str | None = None) -> bool:
         """Whether it was sent, within 50 ms; in the current trace unless told another. Never raises."""
+        with sending(contract, traceparent) as message:
+            return message.ended(sent=self._send(contract, payload, message.traceparent))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._link.close()
+
+    def _send(self, contract: Contract[P], payload: P, traceparent: str | None) -> bool:
         try:
             arguments = enqueue_arguments(contract, payload, traceparent)
         except Invalid:
@@ -52,10 +61,6 @@ class Sender:
             return False
         self._breaker.succeeded()
         return True
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._link.close()
 
     def _run(self, arguments: list[Part]) -> Reply:
         deadline = time.monotonic() + self._within

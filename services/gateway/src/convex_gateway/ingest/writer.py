@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 import psycopg
+from opentelemetry.trace import SpanKind
 
 from convex_common.contracts import EVENTS_ACCEPTED, Contract, EventsAccepted
 from convex_common.errors import StoreUnavailable
 from convex_common.ids import Ids
 from convex_common.postgres.database import RETRY_AFTER, Limits
 from convex_common.stores import UNWATCHED, Watch
+from convex_common.tracing import exporting, span_within, wanted
 from convex_gateway.ingest.connection import (
     AnsweredBefore,
     ConnectionLost,
@@ -30,12 +32,15 @@ log = logging.getLogger(__name__)
 
 _FIRST_RETRY: Final = 0.05
 _LAST_RETRY: Final = 1.0
+_INSERT: Final = {"db.system.name": "postgresql", "db.operation.name": "INSERT", "db.collection.name": "inbox"}
 
 
 class Hints(Protocol):
     """Tells the processors that there is something to do; at best effort, at once."""
 
-    def hint(self, contract: Contract[EventsAccepted], payload: EventsAccepted) -> None: ...
+    def hint(
+        self, contract: Contract[EventsAccepted], payload: EventsAccepted, traceparent: str | None = None
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,8 @@ class InboxWriter:
             return []
         submission = Submission(workspace_id, rows, answer)
         self._admit(submission)
-        return await submission.ids
+        with span_within("INSERT inbox", kind=SpanKind.CLIENT, attributes={**_INSERT, "convex.events": len(rows)}):
+            return await submission.ids
 
     def _admit(self, submission: Submission) -> None:
         if self._refusal is not None:
@@ -231,7 +237,8 @@ class InboxWriter:
             else:
                 submission.committed(ids[first : first + len(submission.rows)])
             first += len(submission.rows)
-        self._hints.hint(EVENTS_ACCEPTED, EventsAccepted(shards=tuple(sorted({row.shard for row in rows}))))
+        hint = EventsAccepted(shards=tuple(sorted({row.shard for row in rows})))
+        self._hints.hint(EVENTS_ACCEPTED, hint, _traced(rows))
 
     async def _written(
         self,
@@ -271,6 +278,13 @@ class InboxWriter:
         for submission in self._waiting.drain():
             submission.failed(error)
         self._idle.set()
+
+
+def _traced(rows: Sequence[InboxRow]) -> str | None:
+    """The trace that the rows' hint belongs to: the first one that is kept."""
+    if not exporting():
+        return None
+    return next((row.traceparent for row in rows if wanted(row.traceparent)), None)
 
 
 def _rows_of(of_workspace: tuple[uuid.UUID, Sequence[Submission]]) -> int:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
+from convex_gateway.live.entry import Entry
 from convex_gateway.live.socket import Socket
+from convex_gateway.live.spans import socket_writes
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +24,11 @@ class Round:
 
     audience: Callable[[], Collection[Socket]]
     tell: Callable[[Socket], bool]
-    offset: int | None = None
+    entry: Entry | None = None
 
 
 class FanOut:
-    """Rounds in the order in which they were pushed. `offset` is that of the last complete round that has one."""
+    """Rounds in the order in which they were pushed. `offset` is that of the last complete round of an entry."""
 
     def __init__(self, offset: int, count_sent: Callable[[int], None]) -> None:
         self.offset = offset
@@ -50,15 +52,19 @@ class FanOut:
         visited = 0
         while self._rounds:
             told = self._rounds.popleft()
-            sent = 0
-            for socket in tuple(told.audience()):
+            sent, audience = 0, tuple(told.audience())
+            writes = socket_writes(told.entry, len(audience))
+            tell = told.tell if writes is None else writes.timed(told.tell)
+            for socket in audience:
                 try:
-                    sent += told.tell(socket)
+                    sent += tell(socket)
                 except Exception:
                     log.exception("live feed: a socket could not be written to")
                 visited += 1
                 if visited % _YIELD_EVERY == 0:
                     await asyncio.sleep(0)
-            if told.offset is not None:
-                self.offset = told.offset
+            if told.entry is not None:
+                self.offset = told.entry.offset
+            if writes is not None:
+                writes.end(sent)
             self._count_sent(sent)

@@ -14,7 +14,7 @@ from convex_common.errors import StoreUnavailable
 from convex_common.feed import LiveBroadcast, LiveEvent, LiveMessage, LiveNotification
 from convex_gateway.live import protocol
 from convex_gateway.live.closing import CloseCode
-from convex_gateway.live.entry import Entry
+from convex_gateway.live.entry import Entry, Trace
 from convex_gateway.live.fanout import FanOut, Round
 from convex_gateway.live.history import History, Position
 from convex_gateway.live.interests import Scope
@@ -193,7 +193,8 @@ class WorkspaceFeed:
         elif event.epoch != ordering.epoch:
             self._check_soon()
         else:
-            self._take(ordering.offer(Entry(event.offset, event.framework_id, event.frame, time.time())))
+            trace = Trace(event.traceparent, event.accepted_ms) if event.traceparent else None
+            self._take(ordering.offer(Entry(event.offset, event.framework_id, event.frame, time.time(), trace)))
             self._go_on()
 
     def _take(self, entries: Iterable[Entry]) -> None:
@@ -204,7 +205,7 @@ class WorkspaceFeed:
 
     def _round_of(self, entry: Entry) -> Round:
         frame = text_frame(entry.frame)
-        return Round(lambda: self._audience(entry.framework_id), lambda s: s.deliver(entry, frame), entry.offset)
+        return Round(lambda: self._audience(entry.framework_id), lambda s: s.deliver(entry, frame), entry)
 
     def _audience(self, framework_id: UUID) -> Collection[Socket]:
         whole, some = self._following(None), self._following(framework_id)

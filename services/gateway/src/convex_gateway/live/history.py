@@ -15,7 +15,8 @@ from convex_common import ids
 from convex_common.errors import Invalid
 from convex_common.feed import event_frame
 from convex_common.postgres.async_database import AsyncDatabase
-from convex_gateway.live.entry import Entry
+from convex_common.tracing import wanted
+from convex_gateway.live.entry import Entry, Trace
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,8 @@ _SLACK_SECONDS: Final = 3600
 """Ids of the log's rows are made shortly before their offsets: a look back by time takes in some more."""
 
 _COLUMNS: Final = (
-    'SELECT id, "offset", framework_id, event, data FROM alert_log WHERE workspace_id = current_workspace()'
+    'SELECT id, "offset", framework_id, event, data, traceparent FROM alert_log'
+    " WHERE workspace_id = current_workspace()"
 )
 
 
@@ -96,10 +98,11 @@ class History:
 
 
 def _assembled(workspace_id: UUID, rows: Iterable[Any]) -> Iterable[Entry]:
-    for row_id, offset, framework_id, event, data in rows:
+    for row_id, offset, framework_id, event, data, traceparent in rows:
         try:
             frame = event_frame(event, offset, bytes(data))
         except Invalid as error:
             log.error("alert log: offset %d has no frame: %s", offset, error, extra={"workspace_id": str(workspace_id)})
             continue
-        yield Entry(offset, framework_id, frame, ids.milliseconds(row_id) / 1000)
+        trace = Trace(traceparent, None) if traceparent and wanted(traceparent) else None
+        yield Entry(offset, framework_id, frame, ids.milliseconds(row_id) / 1000, trace)

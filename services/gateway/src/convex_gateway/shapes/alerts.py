@@ -72,6 +72,7 @@ class LogEntry(Answer):
     event_ids: list[uuid.UUID]
     offset: int
     detail: dict[str, Any]
+    trace_id: str | None = Field(description="The trace of what led to it, where spans are exported")
 
 
 class NotificationEntry(Answer):
@@ -111,6 +112,7 @@ class AttemptEntry(Answer):
     status_code: int | None
     error: str | None
     duration_ms: float
+    trace_id: str | None = Field(description="The trace of its alert's change, in which it is a span")
 
 
 class TimelinePage(BaseModel):
