@@ -7,6 +7,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PACKAGES := libs/common libs/sdk-python libs/admin libs/dev services/gateway services/processor services/notifier services/analytics services/scheduler
 STAMP  := $(VENV)/.installed
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+OWN := $(patsubst %,--no-emit-package convex-%,common alerts admin dev gateway processor notifier analytics scheduler)
 
 help: ## these words
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,10 +45,11 @@ format: $(STAMP) ## mend style
 bench: $(STAMP) ## measure speed beside the peers
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-lock: ## resolve requirements.lock anew
+lock: ## resolve requirements*.lock anew: development, the image, what builds it
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
-	@printf '%s\n' $(PACKAGES:%=./%) | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		$(patsubst %,--no-emit-package convex-%,common alerts admin dev gateway processor notifier analytics scheduler) pyproject.toml - -o requirements.lock
+	@printf '%s\n' $(PACKAGES:%=./%) | $(COMPILE) $(OWN) pyproject.toml - -o requirements.lock
+	@printf '%s\n' $(filter-out ./libs/dev,$(PACKAGES:%=./%)) | $(COMPILE) $(OWN) -c requirements.lock - -o requirements-image.lock
+	@$(COMPILE) -c requirements.lock --group image -o requirements-build.lock
 
 clean: ## the virtual environment, data and caches
 	rm -rf $(VENV) .convex .tools .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,33 @@
+"""Lock files as `uv pip compile --generate-hashes` writes them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.markers import Marker
+from packaging.utils import canonicalize_name
+
+
+@dataclass(frozen=True)
+class Locked:
+    """One package: where it is wanted, and which files are it."""
+
+    version: str
+    marker: str
+    hashes: frozenset[str]
+
+    @property
+    def wanted_here(self) -> bool:
+        return not self.marker or Marker(self.marker).evaluate()
+
+
+def read(path: Path) -> dict[str, Locked]:
+    found: dict[str, Locked] = {}
+    for entry in path.read_text().replace("\\\n", " ").splitlines():
+        head, *hashes = re.split(r"\s+--hash=", entry.strip())
+        requirement, _, marker = head.partition(" ; ")
+        name, _, version = requirement.partition("==")
+        found[canonicalize_name(name)] = Locked(version.strip(), marker.strip(), frozenset(hashes))
+    return found
