@@ -161,7 +161,7 @@ def badly_timed(manifests: Manifests) -> list[str]:
     found = []
     for job in manifests.all("CronJob"):
         found += [f"{job}: {key} is {job.spec.get(key)}" for key, value in wanted.items() if job.spec.get(key) != value]
-        for key in ("failedJobsHistoryLimit", "startingDeadlineSeconds", "successfulJobsHistoryLimit", "suspend"):
+        for key in ("failedJobsHistoryLimit", "startingDeadlineSeconds", "successfulJobsHistoryLimit"):
             if key not in job.spec:
                 found.append(f"{job}: has no {key}")
         if job.spec.get("startingDeadlineSeconds", 60) < 60:
