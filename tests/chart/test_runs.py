@@ -127,8 +127,9 @@ def test_an_alert_goes_through(services: dict[str, Running], receiver: Receiver)
         )
         answer = api.post("/triggers", json={"alert_rule_id": rule, "current_value": 730})
         assert answer.status_code == 202, answer.text
-        assert receiver.wait_for_count(1, 20)[0].json()["data"]["alert"]["rule_name"] == "Checkout is slow"
-        assert _frame(socket, "alert")["alert"]["current_value"] == 730
+        told = receiver.wait_for_count(1, 20)[0].json()["data"]["alert"]
+        assert (told["rule_name"], told["current_value"]) == ("Checkout is slow", 730)
+        assert _frame(socket, "alert")["data"]["id"] == told["id"]
 
 
 def _made(api: httpx.Client, path: str, body: dict[str, object]) -> str:
