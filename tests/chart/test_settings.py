@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings
 
 from convex_analytics.settings import AnalyticsSettings
 from convex_common.settings import load
+from convex_common.timetable import TIMETABLE
 from convex_gateway.settings import GatewaySettings
 from convex_notifier.settings import NotifierSettings
 from convex_processor.settings import ProcessorSettings
@@ -33,9 +34,9 @@ COMMANDS: Mapping[str, frozenset[str]] = {
 }
 """What commands read that have no class of settings."""
 
-TELEMETRY = re.compile(r"OTEL_[A-Z_]+")
+TELEMETRY = re.compile(r"OTEL_[A-Z_]+|KUBERNETES_[A-Z]+")
 SECRETS: Mapping[str, frozenset[str]] = {
-    "BOOTSTRAP_API_KEY": frozenset({"bootstrap"}),
+    "BOOTSTRAP_API_KEY": frozenset({"bootstrap", "test"}),
     "CACHE_REDIS_URL": frozenset({"analytics", "gateway", "job", "notifier", "processor", "scheduler"}),
     "DATABASE_OWNER_URL": frozenset({"bootstrap", "job", "migrate", "scheduler"}),
     "DATABASE_URL": frozenset(
@@ -121,8 +122,6 @@ def test_secrets_go_where_they_are_needed_and_by_reference(example: str) -> None
 
 @every_example
 def test_only_the_jobs_that_change_tables_know_the_owner(example: str) -> None:
-    from convex_common.timetable import TIMETABLE
-
     owners = {
         job.labels["convex-alerts.io/job"]
         for job in rendered(example).all("CronJob")
@@ -169,6 +168,16 @@ def test_an_evaluations_parts_agree_on_their_passwords(example: str) -> None:
         assert str(url.hostname).partition(".")[0] == manifests.one("Service", component=component).name
         store = manifests.one("StatefulSet", component=component).template
         assert manifests.environment(store, store.main)["REDISCLI_AUTH"] == unquote(url.password or "")
+
+
+def test_the_bootstrap_writes_no_key_into_its_log() -> None:
+    """Not even where the Secret for everything has none, which the chart cannot know."""
+    job = rendered("ha-keda").one("Job", component="bootstrap").template
+    environment = rendered("ha-keda").environment(
+        job, job.main, {"convex-alerts-production": {"database-owner-url": "postgresql://owner@db/convex"}}
+    )
+    assert environment == {"DATABASE_OWNER_URL": "postgresql://owner@db/convex"}
+    assert "--no-new-key" in job.main.argv
 
 
 def test_awkward_passwords_survive_their_urls() -> None:

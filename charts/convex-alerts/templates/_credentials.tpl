@@ -36,12 +36,12 @@ there where that is the chart's own. Takes `root` and `item`.
   {{- $user := ternary $values.postgresql.auth.owner $values.postgresql.auth.service (eq .item "databaseOwnerUrl") -}}
   {{- $password := get (include "convex-alerts.credential" (dict "root" .root "item" (ternary "postgresOwner" "postgresService" (eq .item "databaseOwnerUrl"))) | fromJson) "value" -}}
   {{- $host := printf "%s.%s.svc" (include "convex-alerts.objectName" (dict "root" .root "suffix" "postgresql")) .root.Release.Namespace -}}
-  {{- $_ := set $found "value" (printf "postgresql://%s:%s@%s:5432/%s" $user ($password | urlquery) $host $values.postgresql.auth.database) -}}
+  {{- $_ := set $found "value" (printf "postgresql://%s:%s@%s:5432/%s" $user ($password | urlquery | replace "+" "%20") $host $values.postgresql.auth.database) -}}
 {{- else if and $bundledRedis (has .item (list "redisUrl" "cacheRedisUrl")) -}}
   {{- $store := ternary "valkey" "cache" (eq .item "redisUrl") -}}
   {{- $password := get (include "convex-alerts.credential" (dict "root" .root "item" "valkeyPassword") | fromJson) "value" -}}
   {{- $host := printf "%s.%s.svc" (include "convex-alerts.objectName" (dict "root" .root "suffix" $store)) .root.Release.Namespace -}}
-  {{- $_ := set $found "value" (printf "redis://:%s@%s:6379/0" ($password | urlquery) $host) -}}
+  {{- $_ := set $found "value" (printf "redis://:%s@%s:6379/0" ($password | urlquery | replace "+" "%20") $host) -}}
 {{- else if and $values.existingSecret (hasKey $item.in "secretKeys") -}}
   {{- $_ := set $found "name" (tpl $values.existingSecret .root) -}}
   {{- $_ := set $found "optional" ($item.optional | default false) -}}

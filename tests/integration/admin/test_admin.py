@@ -99,6 +99,14 @@ def test_a_key_of_ones_own_choice_is_taken_and_not_shown(store: Store, monkeypat
     assert rows(store, "SELECT prefix, digest FROM api_keys") == [("cvx_chosen00", digest_of(text))]
 
 
+def test_where_no_key_is_to_be_made_only_a_chosen_one_is(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert json.loads(run("bootstrap", "--no-new-key", "--json"))["key"] is None
+    assert rows(store, "SELECT count(*) FROM api_keys") == [(0,)]
+    monkeypatch.setenv("BOOTSTRAP_API_KEY", "cvx_chosen00_" + "k" * 43)
+    run("bootstrap", "--no-new-key", "--workspace", "second")
+    assert rows(store, "SELECT prefix FROM api_keys") == [("cvx_chosen00",)]
+
+
 def test_a_key_that_nobody_could_keep_is_not_made(store: Store, tmp_path: Path) -> None:
     assert "--key-file" in run("bootstrap", "--key-file", str(tmp_path / "absent" / "key"), status=2)
     assert rows(store, "SELECT count(*) FROM workspaces") == [(1,)], "that of the test alone"

@@ -39,6 +39,9 @@ def bootstrap(
     key_file: Annotated[
         Path | None, typer.Option("--key-file", help="Write the key there, for its owner's eyes, and do not print it.")
     ] = None,
+    new_key: Annotated[
+        bool, typer.Option("--new-key/--no-new-key", help="Make a key where BOOTSTRAP_API_KEY gives none.")
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Make the first workspace, its owner and an API key of theirs, once: run again, it makes nothing.
@@ -50,9 +53,10 @@ def bootstrap(
     from convex_admin.output import tell_made
 
     given = os.environ.get(KEY_VARIABLE) or None
+    keyed = new_key or given is not None
     with told():
         made = make(
-            workspace=workspace, name=name, owner=owner, email=email, key_file=key_file, keyed=True, given_key=given
+            workspace=workspace, name=name, owner=owner, email=email, key_file=key_file, keyed=keyed, given_key=given
         )
     tell_made(made, as_json=as_json)
 
