@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -13,7 +14,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from convex_common.contracts import Contract, JobDue
-from convex_common.errors import StoreUnavailable
+from convex_common.errors import NotFound, StoreUnavailable
+from convex_common.exits import Exit
 from convex_common.ids import Ids, floor
 from convex_common.metrics import Metrics
 from convex_common.postgres.database import Database
@@ -23,6 +25,7 @@ from convex_common.timetable import LOCAL_QUEUE, Priority, ScheduledJob, Timetab
 from convex_scheduler import database_watch
 from convex_scheduler.asking import Asker
 from convex_scheduler.readings import Readings
+from convex_scheduler.run import RunOnce
 from convex_scheduler.serve import Loop
 from tests.support import jobs
 from tests.support.postgres import Store
@@ -130,6 +133,64 @@ def test_a_run_by_hand_stands_for_no_slot(database: Database, store: Store) -> N
         )
     world.loop.step()
     assert sorted(world.done) == [world.at(12), world.now]
+
+
+def order(store: Store, suspended: bool, job: str = "hourly") -> None:
+    with psycopg.connect(store.owner_url) as owner:
+        owner.execute(
+            "INSERT INTO job_orders (job, suspended, ordered_by) VALUES (%s, %s, 'ada') "
+            "ON CONFLICT (job) DO UPDATE SET suspended = excluded.suspended",
+            (job, suspended),
+        )
+
+
+def test_a_suspended_job_waits_and_catches_up_on_its_latest_slot(database: Database, store: Store) -> None:
+    world = World(database)
+    world.loop.step()
+    order(store, True)
+    for hour in (13, 14, 15):
+        world.now = world.at(hour)
+        world.loop.step()
+        world.restart()
+    assert world.done == [world.at(12)]
+    assert len(world.sent.messages) == 1, "another job goes on, and has been asked for"
+    order(store, False)
+    world.now = world.at(15, 30)
+    world.loop.step()
+    world.loop.step()
+    assert world.done == [world.at(12), world.at(15)]
+
+
+def test_what_a_cronjob_calls_heeds_an_order_and_a_person_may_insist(database: Database, store: Store) -> None:
+    world = World(database)
+    order(store, True)
+    done = JobRunner(database, LOCAL_QUEUE, lambda name: lambda lease: {}, 60.0)
+    run_once = RunOnce(database, world.asker, done, threading.Event())
+    result = run_once(HOURLY, world.now, wait=False, timeout=5, unless_suspended=True)
+    assert result.code is Exit.DONE
+    assert "hourly 2026-03-10T12:00:00Z not asked for: hourly is suspended by ada since " in result.line
+    assert jobs.rows(store, "SELECT FROM job_runs") == []
+    result = run_once(HOURLY, world.now, wait=False, timeout=5)
+    assert result.line == "hourly 2026-03-10T12:00:00Z completed {}"
+
+
+def test_one_run_by_its_id(database: Database, store: Store) -> None:
+    world = World(database)
+    by_hand = Ids().new()
+    with psycopg.connect(store.owner_url) as owner:
+        owner.execute(
+            "INSERT INTO job_runs (id, job, slot, queue, requested_by, kubernetes_job) "
+            "VALUES (%s, 'hourly', now(), %s, 'ada', 'a-job')",
+            (by_hand, LOCAL_QUEUE),
+        )
+    done = JobRunner(database, LOCAL_QUEUE, lambda name: lambda lease: {}, 60.0)
+    run_once = RunOnce(database, world.asker, done, threading.Event())
+    for line in (f"hourly {by_hand} completed {{}}", f"hourly {by_hand} completed before {{}}"):
+        result = run_once.one(HOURLY, by_hand, timeout=5)
+        assert (result.line, result.code) == (line, Exit.DONE)
+    for job, run_id in ((DAILY, by_hand), (HOURLY, Ids().new())):
+        with pytest.raises(NotFound, match="there is no such run"):
+            run_once.one(job, run_id, timeout=5)
 
 
 def test_two_schedulers_do_it_once(database: Database) -> None:

@@ -90,3 +90,16 @@ def test_a_malformed_time_is_refused(capsys: pytest.CaptureFixture[str]) -> None
 def test_stores_that_are_away_mean_try_again(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "job-cleanup", "--timeout", "0"]) == Exit.TRY_AGAIN
     assert "not asked for: PostgreSQL is unavailable" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("settings")
+@pytest.mark.parametrize("missing", ["KUBERNETES_NAMESPACE", "KUBERNETES_SELECTOR"])
+def test_a_scheduler_that_asks_a_cluster_has_to_know_where(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("KUBERNETES_NAMESPACE", "KUBERNETES_SELECTOR"):
+        monkeypatch.setenv(name, "alerting")
+    monkeypatch.setenv(missing, "")
+    monkeypatch.setenv("KUBERNETES_JOBS", "true")
+    assert main(["serve"]) == Exit.WRONG
+    assert capsys.readouterr().err.startswith(f"{missing}: is missing; give the ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import uuid
 
 from convex_common.errors import NotFound
 from convex_common.timetable import TIMETABLE, ScheduledJob, rfc3339
@@ -18,6 +19,13 @@ def parser() -> argparse.ArgumentParser:
     once.add_argument("job", metavar="JOB", help=", ".join(job.name for job in TIMETABLE))
     once.add_argument("--at", type=_time, metavar="T", help="as if it were T, RFC 3339; now by default")
     once.add_argument("--from", dest="since", type=_time, metavar="F", help="every slot from F on, up to T or now")
+    once.add_argument(
+        "--run-id",
+        type=uuid.UUID,
+        metavar="ID",
+        help="this run, which somebody asked for, and no slot of the timetable",
+    )
+    once.add_argument("--even-suspended", action="store_true", help="the latest slot also of a job that is suspended")
     once.add_argument("--wait", action="store_true", help="wait for a job that another service runs")
     once.add_argument("--dry-run", action="store_true", help="only say what it would do; of retention alone")
     once.add_argument("--timeout", type=float, default=900.0, metavar="SECONDS", help="how long at most; 900")

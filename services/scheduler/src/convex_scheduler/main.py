@@ -17,6 +17,7 @@ from convex_common.errors import NotFound, SettingsError, StoreUnavailable
 from convex_common.exits import Exit
 from convex_common.ids import Ids
 from convex_common.job_timings import JobTimings
+from convex_common.metrics import Metrics
 from convex_common.postgres.database import Database, Limits
 from convex_common.postgres.job_runner import Job, JobRunner
 from convex_common.redis.broker import Sender
@@ -29,12 +30,16 @@ from convex_common.timetable import LOCAL_QUEUE, TIMETABLE, ScheduledJob
 from convex_scheduler.arguments import parser, slots_of
 from convex_scheduler.asking import Asker
 from convex_scheduler.jobs import cache_check, cleanup, partitions, retention
+from convex_scheduler.kubernetes.keeper import Keeper
+from convex_scheduler.kubernetes.nowhere import NoCluster
 from convex_scheduler.readings import Readings
 from convex_scheduler.run import RunOnce
 from convex_scheduler.serve import Loop
 from convex_scheduler.settings import SchedulerSettings
 
 log = logging.getLogger(__name__)
+
+TAKE_OVER_AFTER = dt.timedelta(minutes=1)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,9 +67,14 @@ def run(settings: SchedulerSettings, words: argparse.Namespace) -> int:
     threading.Thread(target=_stop_with, args=(stopping, runner), daemon=True).start()
     try:
         run_once = RunOnce(database, Asker(database, sender, Ids()), runner, stopping)
+        if words.run_id is not None:
+            result = run_once.one(job, words.run_id, timeout=words.timeout)
+            sys.stdout.write(f"{result.line}\n")
+            return result.code
         code = Exit.DONE
+        bare = words.at is None and words.since is None and not words.even_suspended
         for slot in slots:
-            result = run_once(job, slot, wait=words.wait, timeout=words.timeout)
+            result = run_once(job, slot, wait=words.wait, timeout=words.timeout, unless_suspended=bare)
             sys.stdout.write(f"{result.line}\n")
             code = max(code, result.code)
             if result.code is Exit.TRY_AGAIN:
@@ -111,13 +121,15 @@ def serve(settings: SchedulerSettings) -> int:
             " and ".join(job.name for job in TIMETABLE if job.needs_owner),
         )
     measured = MeasureStore(settings.cache_redis_url, settings.queue_prefix, watch=stores.watch(CACHE))
-    runner = _runner(settings, database, measured, JobTimings(process.metrics, process.measures))
+    timings = JobTimings(process.metrics, process.measures)
+    runner = _runner(settings, database, measured, timings, beside=_beside(settings))
     loop = Loop(timetable, Asker(database, sender, Ids()), runner, _now, asks=settings.scheduler_loop)
     readings = Readings(database, measured.read, process.metrics, TIMETABLE, _now)
+    cluster = _keeper(settings, database, runner, process.metrics) if settings.kubernetes_jobs else NoCluster(database)
     with process.serving(ready=loop.healthy, pages={"/jobs": readings.jobs}) as stopping:
         threads = [
             threading.Thread(target=target, args=(stopping,), name=name, daemon=True)
-            for name, target in (("loop", loop.run), ("readings", readings.run))
+            for name, target in (("loop", loop.run), ("readings", readings.run), ("cluster", cluster.run))
         ]
         for thread in threads:
             thread.start()
@@ -148,8 +160,20 @@ def _limits(settings: SchedulerSettings) -> Limits:
     return Limits(statement=min(10.0, settings.scheduler_lease_seconds / 3))
 
 
+def _beside(settings: SchedulerSettings) -> dt.timedelta | None:
+    """In a cluster what CronJobs and Jobs do is left to them; a slot is taken over that none of them has begun."""
+    if not settings.kubernetes_jobs:
+        return None
+    return dt.timedelta() if settings.scheduler_loop else TAKE_OVER_AFTER
+
+
 def _runner(
-    settings: SchedulerSettings, database: Database, measured: MeasureStore, timings: JobTimings | None = None
+    settings: SchedulerSettings,
+    database: Database,
+    measured: MeasureStore,
+    timings: JobTimings | None = None,
+    *,
+    beside: dt.timedelta | None = None,
 ) -> JobRunner:
     jobs: dict[str, Job] = {
         cleanup.NAME: cleanup.JobCleanup(database, enabled=settings.queue_cleanup),
@@ -162,7 +186,26 @@ def _runner(
         jobs[partitions.NAME] = partitions.MakePartitions(settings.database_owner_url, _limits(settings))
         jobs[retention.NAME] = _retention(settings, database, settings.database_owner_url)
     lease = settings.scheduler_lease_seconds
-    return JobRunner(database, LOCAL_QUEUE, jobs.__getitem__, lease, only=tuple(jobs), timings=timings)
+    return JobRunner(database, LOCAL_QUEUE, jobs.__getitem__, lease, only=tuple(jobs), timings=timings, beside=beside)
+
+
+def _keeper(settings: SchedulerSettings, database: Database, runner: JobRunner, metrics: Metrics) -> Keeper:
+    from convex_scheduler.kubernetes.cluster import Cluster, by_kubeconfig, in_cluster  # costly: see there
+
+    configured = (
+        in_cluster(settings.kubernetes_service_account)
+        if settings.kubeconfig is None
+        else by_kubeconfig(settings.kubeconfig)
+    )
+    namespace, selector = settings.kubernetes_namespace or "", settings.kubernetes_selector or ""
+    return Keeper(
+        database,
+        Cluster(configured, namespace, selector, metrics),
+        TIMETABLE,
+        runner.only or (),
+        metrics,
+        look_every=settings.kubernetes_look_seconds,
+    )
 
 
 def _retention(settings: SchedulerSettings, database: Database, owner_url: str) -> retention.Retention:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from convex_common.domain.retention import Terms
+from convex_common.errors import SettingsError
 from convex_common.settings import CommonSettings
 
 
@@ -33,3 +37,26 @@ class SchedulerSettings(CommonSettings):
         )
 
     scheduler_lease_seconds: float = Field(default=30.0, ge=1, le=600, description="give seconds, 1 to 600")
+
+    kubernetes_jobs: bool = Field(
+        default=False, description="give true where CronJobs keep the timetable and the scheduler may ask for them"
+    )
+    kubernetes_namespace: str | None = Field(default=None, description="give the namespace of the CronJobs")
+    kubernetes_selector: str | None = Field(
+        default=None,
+        description="give the CronJobs' labels, app.kubernetes.io/instance=RELEASE,app.kubernetes.io/component=job",
+    )
+    kubernetes_look_seconds: float = Field(default=10.0, ge=0.1, le=60, description="give seconds, 0.1 to 60")
+    kubernetes_service_account: Path = Field(
+        default=Path("/var/run/secrets/kubernetes.io/serviceaccount"),
+        description="give the folder with token and ca.crt",
+    )
+    kubeconfig: str | None = Field(default=None, description="give the path of a kubeconfig, outside of a cluster")
+
+    @model_validator(mode="after")
+    def _where_the_jobs_are(self) -> Self:
+        for name in ("kubernetes_namespace", "kubernetes_selector"):
+            if self.kubernetes_jobs and not getattr(self, name):
+                described = type(self).model_fields[name].description
+                raise SettingsError(f"{name.upper()}: is missing", cure=f"{described}, or set KUBERNETES_JOBS=false")
+        return self

@@ -100,7 +100,7 @@ class JobRunner:
         self._database = database
         self._queue = queue
         self._find_job = find_job
-        self._only = only
+        self.only = only
         self._timings = timings
         self._beside = beside
         self._lease = dt.timedelta(seconds=lease_seconds)
@@ -122,9 +122,7 @@ class JobRunner:
         if self._stopping.is_set():
             return False
         with self._database.transaction() as connection:
-            claim = job_runs.claim(
-                connection, self._queue, self._lease, only=only, jobs=self._only, beside=self._beside
-            )
+            claim = job_runs.claim(connection, self._queue, self._lease, only=only, jobs=self.only, beside=self._beside)
         if claim is None:
             return False
         began = time.perf_counter()

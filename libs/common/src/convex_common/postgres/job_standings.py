@@ -106,6 +106,16 @@ def seen(connection: Connection, cron_jobs: Mapping[str, CronJobSeen]) -> None:
     connection.execute(GONE, (list(cron_jobs),))
 
 
+def told(connection: Connection, job: str, *, suspended: bool) -> None:
+    """The cluster was told so, and did."""
+    connection.execute("UPDATE cron_jobs SET suspended = %s, error = NULL WHERE job = %s", (suspended, job))
+
+
+def refused(connection: Connection, job: str, error: str) -> None:
+    """The cluster was told, and does not."""
+    connection.execute("UPDATE cron_jobs SET error = %s WHERE job = %s", (error, job))
+
+
 def looked(connection: Connection, namespace: str, error: str | None) -> None:
     """Whether the cluster's API answered just now."""
     connection.execute(LOOKED, {"namespace": namespace, "reachable": error is None, "error": error})

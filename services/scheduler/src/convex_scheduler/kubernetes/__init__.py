@@ -1,0 +1,1 @@
+"""The cluster: its CronJobs and Jobs beside what PostgreSQL says of jobs and runs."""
