@@ -101,15 +101,20 @@ def patiently(
 def standing(url: str) -> Standing:
     """How the database's schema compares with this code; works with any role that can connect."""
     scripts = ScriptDirectory.from_config(_config())
-    head = scripts.get_current_head()
-    assert head is not None
     engine = create_engine(sqlalchemy_url(url))
     try:
         with engine.connect() as connection:
             found = MigrationContext.configure(connection).get_current_revision()
-            return standing_of(found, head, _revisions(scripts), noted_oldest(connection))
+            return standing_of(found, newest(), _revisions(scripts), noted_oldest(connection))
     finally:
         engine.dispose()
+
+
+def newest() -> str:
+    """This code's newest revision."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    assert head is not None
+    return head
 
 
 def knows(revision: str) -> bool:
