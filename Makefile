@@ -1,6 +1,6 @@
 # Everything a person does here is one of these words.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long check format bench lock clean
+.PHONY: help setup run test test-long check format bench bench-scale lock clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -11,7 +11,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 OWN := $(patsubst %,--no-emit-package convex-%,common alerts admin dev gateway processor notifier analytics scheduler)
 
 help: ## these words
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): requirements.lock $(PACKAGES:%=%/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: PYTHON=/path/to/python3.11 make"; exit 1; }
@@ -44,6 +44,9 @@ format: $(STAMP) ## mend style
 
 bench: $(STAMP) ## measure speed beside the peers
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-scale: $(STAMP) ## what an alert costs by stage, and a model of larger loads
+	@$(BIN)/python -m tests.bench.scale $(ARGS)
 
 lock: ## resolve requirements*.lock anew: development, the image, what builds it
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }

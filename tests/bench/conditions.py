@@ -31,6 +31,11 @@ def machine() -> None:
     table("Conditions", ("", ""), rows)
 
 
+def short() -> str:
+    """The machine in half a line."""
+    return f"{os.cpu_count()} cores ({_processor()}), Python {platform.python_version()}"
+
+
 def durability(owner_url: str) -> str:
     """PostgreSQL's own word on how durable its commits are."""
     with psycopg.connect(owner_url, autocommit=True) as connection:

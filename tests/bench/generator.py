@@ -22,7 +22,7 @@ import uvloop
 
 from tests.bench.follower import Follower
 from tests.bench.http import ClientConnection, Receiver, post
-from tests.bench.job import ALERTMANAGER, Follow, Job, Result
+from tests.bench.job import ALERTMANAGER, OBSERVATIONS, Follow, Job, Result
 from tests.bench.websocket import Subscriber
 
 DESCRIPTION = "The 99th percentile of the response time has been above its threshold for five minutes; see the runbook."
@@ -55,7 +55,7 @@ class Generator:
             await loop.create_server(lambda: Receiver(self._follower.on_webhook), "127.0.0.1", job.webhook_port)
         for _ in range(job.connections):
             await self._connect()
-        if job.new_percent < 100:
+        if job.new_percent < 100 and not job.primed_by:
             await self._prime()
         result = self.result
         gc.collect()
@@ -159,7 +159,7 @@ class Generator:
         if random.random() * 100 < job.new_percent:
             self._unique += 1
             return f"{job.run}-new-{self._unique}"
-        return f"{job.run}-{int(random.random() * job.fingerprints)}"
+        return f"{job.primed_by or job.run}-{int(random.random() * job.fingerprints)}"
 
     def _item(self, host: str, due: float) -> bytes:
         job = self.job
@@ -168,6 +168,10 @@ class Generator:
         labels = f'{{"host":"{host}","region":"eu-west-1","service":"checkout","env":"production"'
         if job.path == ALERTMANAGER:
             return f'{{"labels":{labels},"alertname":"latency"}},"annotations":{{"d":"{DESCRIPTION}"}}}}'.encode()
+        if job.path == OBSERVATIONS:
+            return (
+                f'{{"framework_id":"{job.framework_id}","metric":"observed","value":1.5,"labels":{labels}}}}}'.encode()
+            )
         return (
             f'{{"alert_rule_id":"{job.rule_id}","current_value":612.5,"labels":{labels}}},'
             f'"context":{{"description":"{DESCRIPTION}"}}}}'

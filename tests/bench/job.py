@@ -8,6 +8,7 @@ from enum import StrEnum
 
 ALERTMANAGER = "/api/v2/alerts"
 TRIGGERS = "/api/v1/triggers"
+OBSERVATIONS = "/api/v1/observations"
 
 
 class Follow(StrEnum):
@@ -20,11 +21,13 @@ class Follow(StrEnum):
 
 @dataclass(frozen=True)
 class Job:
-    """Triggers (or, on Alertmanager's path, alerts) with `labels.host` telling their fingerprints apart."""
+    """Triggers, or what else the path takes, with `labels.host` telling their fingerprints or series apart."""
 
     url: str
     token: str | None = None
     rule_id: str = ""
+    framework_id: str = ""
+    """Whose metric `observed` is observed."""
     path: str = TRIGGERS
     rate: float = 0.0
     """Triggers per second; 0 for a closed loop, as fast as answers come."""
@@ -36,6 +39,8 @@ class Job:
     """Triggers per request."""
     fingerprints: int = 1000
     """How many open alerts the triggers fold into; they are opened before the measurement begins."""
+    primed_by: str = ""
+    """The `run` that has opened them already."""
     new_percent: float = 10.0
     """How many of a hundred triggers open an alert of their own instead."""
     follow: Follow = Follow.NOTHING

@@ -18,7 +18,7 @@ from convex_alerts.client import Client
 from convex_dev.stack import Stack
 from convex_dev.state import State
 from tests.bench import load
-from tests.bench.job import Job
+from tests.bench.job import OBSERVATIONS, Job
 
 
 class Product:
@@ -29,29 +29,36 @@ class Product:
         self.token = stack.token(workspace=workspace)
         self._client = Client(stack.url, self.token)
         self.framework_id = self._client.create("frameworks", {"name": f"bench {uuid.uuid4().hex[:8]}"})["id"]
-        self.rule_id = self._rule(None)
+        self.rule_id = self._rule([])
 
     @property
     def job(self) -> Job:
         """A job for the rule that tells nobody but the WebSockets."""
         return Job(self.stack.url, self.token, self.rule_id)
 
-    def webhook_job(self, port: int) -> Job:
-        """A job for a rule of its own that posts each new alert to a port of this machine."""
+    def webhook_job(self, port: int, channels: int = 1) -> Job:
+        """A job for a rule of its own that posts each new alert to a port of this machine, once by each channel."""
         config = {"url": f"http://127.0.0.1:{port}/"}
-        channel = self._client.create("channels", {"kind": "webhook", "name": f"port {port}", "config": config})
-        rule_id = self._rule([channel["id"]])
-        return Job(self.stack.url, self.token, rule_id, webhook_port=port, new_percent=100)
+        made = [
+            self._client.create("channels", {"kind": "webhook", "name": f"port {port}, {n}", "config": config})["id"]
+            for n in range(1, channels + 1)
+        ]
+        return Job(self.stack.url, self.token, self._rule(made), webhook_port=port, new_percent=100)
+
+    def observing_job(self) -> Job:
+        """A job of observations that a rule looks at, and on which it never fires."""
+        self._rule([], metric="observed")
+        return replace(self.job, path=OBSERVATIONS, framework_id=self.framework_id)
 
     def warm_up(self) -> None:
         """Let caches, connections and plans come into being."""
         load.run(replace(self.job, rate=200, seconds=3, fingerprints=100))
 
-    def _rule(self, channel_ids: list[str] | None) -> str:
+    def _rule(self, channel_ids: list[str], metric: str = "latency") -> str:
         draft = {
             "framework_id": self.framework_id,
-            "name": f"latency {uuid.uuid4().hex[:8]}",
-            "metric": "latency",
+            "name": f"{metric} {uuid.uuid4().hex[:8]}",
+            "metric": metric,
             "condition": "above",
             "threshold_value": 500,
             "channel_ids": channel_ids,
@@ -117,7 +124,7 @@ class Usage:
 
     def __init__(self, state: State) -> None:
         self._processes = {p.name: psutil.Process(p.pid) for p in state.processes if p.pid is not None}
-        self._before = {name: _seconds(process) for name, process in self._processes.items()}
+        self._before = {name: cpu_seconds(process) for name, process in self._processes.items()}
         self._machine = _idle()
         self._began = time.perf_counter()
 
@@ -126,7 +133,7 @@ class Usage:
         took = time.perf_counter() - self._began
         return Shares(
             {
-                name: 100 * max(0.0, _seconds(process) - self._before[name]) / took
+                name: 100 * max(0.0, cpu_seconds(process) - self._before[name]) / took
                 for name, process in self._processes.items()
             },
             100 * ((psutil.cpu_count() or 1) - (_idle() - self._machine) / took),
@@ -143,7 +150,7 @@ def _idle() -> float:
     return float(times.idle + getattr(times, "iowait", 0.0))
 
 
-def _seconds(process: psutil.Process) -> float:
+def cpu_seconds(process: psutil.Process) -> float:
     """The process, its living children, and those that it has buried."""
     try:
         own = process.cpu_times()

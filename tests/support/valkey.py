@@ -49,11 +49,15 @@ class Valkey:
     def client(self) -> redis.Redis:
         return redis.Redis.from_url(self.url)
 
-    def _signal(self, number: signal.Signals) -> None:
+    @property
+    def pid(self) -> int:
         assert self._server is not None
         process = self._server._process
         assert process is not None
-        os.kill(process.pid, number)
+        return int(process.pid)
+
+    def _signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
 
 
 @pytest.fixture(scope="session")
