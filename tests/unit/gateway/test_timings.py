@@ -37,3 +37,12 @@ def test_every_series_is_there_from_the_start_and_counts() -> None:
     timings.observe("/api/v1/triggers", 0, 0.2)
     assert count("ingest", "5xx") == 1
     assert sum(count(route, status) or 0 for route in ROUTES for status in CLASSES) == 1, "who went away is not counted"
+
+
+def test_a_duration_leads_to_its_trace() -> None:
+    registry = CollectorRegistry()
+    Timings(Metrics(registry).http_request_seconds).observe("/api/v1/triggers", 202, 0.2, {"trace_id": "4bf9"})
+    (exemplar,) = [
+        sample.exemplar for family in registry.collect() for sample in family.samples if sample.exemplar is not None
+    ]
+    assert (exemplar.labels, exemplar.value) == ({"trace_id": "4bf9"}, 0.2)

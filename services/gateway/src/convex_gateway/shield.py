@@ -12,7 +12,7 @@ from opentelemetry.trace import Span, SpanKind, format_trace_id
 from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from convex_common.tracing import exporting, failed, new_traceparent, span_from
+from convex_common.tracing import exemplar_of, exporting, failed, new_traceparent, span_from
 from convex_gateway.origins import Site
 from convex_gateway.problems import internal
 from convex_gateway.timings import Timings
@@ -70,22 +70,24 @@ class Shield:
         if scope["path"] in UNTRACED:
             await self._app(scope, receive, answer)
             return
-        began = time.perf_counter()
+        began, exemplar = time.perf_counter(), None
         try:
-            await self._traced(scope, receive, answer)
+            exemplar = await self._traced(scope, receive, answer)
         finally:
-            self._timings.observe(scope["path"], answer.status, time.perf_counter() - began)
+            self._timings.observe(scope["path"], answer.status, time.perf_counter() - began, exemplar)
 
-    async def _traced(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+    async def _traced(self, scope: Scope, receive: Receive, answer: _Answer) -> dict[str, str] | None:
+        """What leads from the request's duration to its trace."""
         hot = self._hot.get((scope["method"], scope["path"]))
         if hot is not None and not exporting():
             await self._guarded(hot, scope, receive, answer, trace_id=None)
-            return
+            return None
         with span_from(_traceparent(scope), _method(scope), kind=SpanKind.SERVER) as span:
             trace_id = format_trace_id(span.get_span_context().trace_id)
             await self._guarded(hot or self._app, scope, receive, answer, trace_id)
             if span.is_recording():
                 _describe(span, scope, scope["path"] if hot else getattr(scope.get("route"), "path", None), answer)
+            return exemplar_of(span)
 
     async def _guarded(
         self, app: ASGIApp, scope: Scope, receive: Receive, answer: _Answer, trace_id: str | None

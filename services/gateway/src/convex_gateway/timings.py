@@ -32,7 +32,7 @@ class Timings:
                 for place, status in enumerate(CLASSES, start=2)
             }
 
-    def observe(self, path: str, status: int, seconds: float) -> None:
+    def observe(self, path: str, status: int, seconds: float, exemplar: dict[str, str] | None = None) -> None:
         """One request. Whose caller went away before there was an answer (status 0) is nobody's success or failure."""
         if series := self._series.get((route_of(path), status // 100)):
-            series.observe(seconds)
+            series.observe(seconds, exemplar)

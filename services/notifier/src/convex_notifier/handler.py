@@ -147,7 +147,7 @@ class DeliveryHandler:
     def _count_end(self, kind: str, age: float, decided: Outcome) -> None:
         """The objective is about how notifications end, not about single attempts."""
         if isinstance(decided, Delivered):
-            self._delivered_in.labels(kind).observe(max(0.0, age))
+            self._delivered_in.labels(kind).observe(max(0.0, age), exemplar_of())
         elif not isinstance(decided, RetryIn):
             self._undelivered.labels(kind, type(decided).__name__.lower()).inc()
 

@@ -261,3 +261,11 @@ def test_a_sign_in_is_refused_without_redis() -> None:
             await limited.limits.sign_in("192.0.2.3")
 
     asyncio.run(scenario())
+
+
+def test_what_may_be_refused_is_counted_from_zero() -> None:
+    """A rate over a counter does not see the increment with which the counter appears."""
+    registry = Limited().metrics.registry
+    for kind, scope in ((Kind.WRITE, Scope.USER), (Kind.WRITE, Scope.WORKSPACE), (Kind.SIGN_IN, Scope.ADDRESS)):
+        assert registry.get_sample_value("rate_limited_total", {"class": kind, "scope": scope}) == 0
+    assert registry.get_sample_value("rate_limited_total", {"class": Kind.READ, "scope": Scope.USER}) is None

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Final, NoReturn, Protocol
 
 from convex_common.domain import rate as rates
@@ -80,6 +81,8 @@ class RateLimits:
         self._policies = policies
         self._shared = shared
         self._metrics = metrics
+        for policy in chain.from_iterable(policies.of_kind.values()):
+            metrics.rate_limited.labels(policy.kind, policy.scope)  # from 0 on: no rate sees how a series begins
         self._clock = clock
         self._hold = hold
         self._holding = 0
