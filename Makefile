@@ -1,6 +1,6 @@
 # Everything a person does here is one of these words.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long check format bench bench-scale lock clean
+.PHONY: help setup run test test-long check format dashboards bench bench-scale lock clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -35,12 +35,15 @@ test-long: $(STAMP) ## chaos at full length, soaks, fuzz
 check: $(STAMP) ## style, types, import rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy $(PACKAGES:%=%/src) tests
+	@$(BIN)/mypy $(PACKAGES:%=%/src) charts/dashboards tests
 	@$(BIN)/lint-imports
 
 format: $(STAMP) ## mend style
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+dashboards: $(STAMP) ## write the chart's Grafana dashboards from charts/dashboards/
+	@$(BIN)/python -m charts.dashboards
 
 bench: $(STAMP) ## measure speed beside the peers
 	@$(BIN)/python -m tests.bench $(ARGS)
