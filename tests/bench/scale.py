@@ -191,19 +191,23 @@ def _print(found: Findings, calibration: Calibration, off: Sequence[Error]) -> N
         caption="done: until deliveries, too, were finished; the generator, the webhooks' receiver and the browsers "
         f"share the cores and are not counted; {found.stores}",
     )
-    report.table(
-        "The stores, for each alert or observation: median of runs",
-        ("load", "processors, gateways", *STORES),
-        [
-            (
-                _named(case),
-                f"{processors}, {gateways}",
-                *(f"{report.median([found.each(o, name) for o in group]):,.2f}" for name in STORES),
-            )
-            for (processors, gateways, case), group in groups.items()
-        ],
-        caption="disk writes and syncs: by sessions and workers, most of them WAL; the checkpointer's are not counted",
-    )
+    for title, names in (("The Redis of queues and cache", STORES[:5]), ("PostgreSQL, and changes to see", STORES[5:])):
+        report.table(
+            f"{title}, for each alert or observation, beyond idling: median of runs",
+            ("load", "processors, gateways", *names),
+            [
+                (
+                    _named(case),
+                    f"{processors}, {gateways}",
+                    *(f"{report.median([found.each(o, name) for o in group]):,.2f}" for name in names),
+                )
+                for (processors, gateways, case), group in groups.items()
+            ],
+            caption="disk writes and syncs: by sessions and workers, nearly all of them of the log; the checkpointer's "
+            "are not counted"
+            if "disk syncs" in names
+            else "",
+        )
     _print_ends(found, calibration)
     report.table(
         "The model beside runs that it was not fitted to: CPU seconds",

@@ -35,7 +35,7 @@ NOT_OURS = (
 
 _OWN = {
     "ban-drop-policy": re.compile(r"\bDROP\s+POLICY\b", re.IGNORECASE),
-    "ban-revoke": re.compile(r"\bREVOKE\b", re.IGNORECASE),
+    "ban-revoke": re.compile(r"\bREVOKE\b(?![^;]*\bFROM\s+PUBLIC\b)", re.IGNORECASE),
     "rewriting-every-row": re.compile(r"^\s*(UPDATE|DELETE)\b(?!.*\bWHERE\b)[^;]*;", re.IGNORECASE | re.MULTILINE),
 }
 _STRINGS = re.compile(r"\$(\w*)\$.*?\$\1\$|'(?:[^']|'')*'", re.DOTALL)

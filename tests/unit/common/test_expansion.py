@@ -13,6 +13,7 @@ import pytest
 from convex_common.postgres import migrations
 from convex_common.postgres.standing import Standing, standing_of
 from tests.support.expansion import BREAKING, excused, findings
+from tests.support.versions import ADDED
 
 BEFORE_THE_RULE = ("0001", "0002")
 """Nothing was installed yet."""
@@ -28,6 +29,7 @@ NEW_TABLE = "CREATE TABLE t (workspace_id uuid NOT NULL REFERENCES workspaces, i
         ("a column with a default", "ALTER TABLE alerts ADD COLUMN n bigint NOT NULL DEFAULT 0;", []),
         ("a function replaced", "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1 $$;", []),
         ("a check of later rows", "ALTER TABLE alerts ADD CONSTRAINT c CHECK (n > 0) NOT VALID;", []),
+        ("a function for the services alone", "REVOKE ALL ON FUNCTION f() FROM PUBLIC;", []),
         ("a policy and a grant", "GRANT SELECT ON alerts TO convex_service;", []),
         ("words in a comment and a string", "-- DROP POLICY\nCOMMENT ON TABLE alerts IS 'REVOKE it; DROP POLICY';", []),
         ("rows picked", "UPDATE alerts SET n = 1 WHERE n = 2;", []),
@@ -47,6 +49,7 @@ NEW_TABLE = "CREATE TABLE t (workspace_id uuid NOT NULL REFERENCES workspaces, i
         ),
         ("an index that stops writers", "CREATE INDEX i ON alerts (n);", ["require-concurrent-index-creation"]),
         ("every row rewritten", "UPDATE alerts SET n = 1;", ["rewriting-every-row"]),
+        ("what the test of an upgrade does", ADDED, []),
         ("excused", "-- squawk-ignore ban-drop-column\nALTER TABLE alerts DROP COLUMN title;", []),
         ("our own, excused", "-- squawk-ignore ban-revoke\nREVOKE SELECT ON alerts FROM convex_service;", []),
     ],
