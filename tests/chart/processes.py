@@ -84,16 +84,13 @@ class Running:
 class Machine:
     """Starts containers of one rendering, and ends what is left of them."""
 
-    def __init__(self, manifests: Manifests, folder: Path, beyond: Mapping[str, Mapping[str, str]]) -> None:
-        """`beyond` has variables that a cluster adds to a component's pods, such as where its API is."""
+    def __init__(self, manifests: Manifests, folder: Path) -> None:
         self._manifests = manifests
         self._folder = folder
-        self._beyond = beyond
         self._started: list[Running] = []
 
-    def start(self, pod: Pod, container: Container) -> Running:
-        """One container of a pod, as it would be started there."""
-        component = pod.labels["app.kubernetes.io/component"]
+    def start(self, pod: Pod, container: Container, **beyond: str) -> Running:
+        """One container of a pod, as it would be started there; `beyond` has what is elsewhere on this machine."""
         environment = self._manifests.environment(pod, container)
         ports = dict(zip(container.ports, free_ports(len(container.ports)), strict=True))
         for name, number in ports.items():
@@ -112,7 +109,7 @@ class Machine:
             process = subprocess.Popen(
                 container.argv,
                 cwd=cwd,
-                env={**environment, **self._beyond.get(component, {}), "PATH": path},
+                env={**environment, **beyond, "PATH": path},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -123,9 +120,9 @@ class Machine:
         self._started.append(running)
         return running
 
-    def run(self, pod: Pod, container: Container, within: float) -> Running:
+    def run(self, pod: Pod, container: Container, within: float, **beyond: str) -> Running:
         """One container to its end, which has to be a good one."""
-        running = self.start(pod, container)
+        running = self.start(pod, container, **beyond)
         code = running.ended(within)
         assert code == 0, f"{running.name} ended with {code}: {running.told}"
         return running
@@ -149,11 +146,9 @@ def _sleep(container: Container) -> float:
 
 
 @contextlib.contextmanager
-def machine(
-    manifests: Manifests, folder: Path, beyond: Mapping[str, Mapping[str, str]] | None = None
-) -> Iterator[Machine]:
+def machine(manifests: Manifests, folder: Path) -> Iterator[Machine]:
     """A machine whose processes end with the test."""
-    made = Machine(manifests, folder, beyond or {})
+    made = Machine(manifests, folder)
     try:
         yield made
     finally:

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
@@ -17,7 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from convex_common.timetable import TIMETABLE
 from tests.chart.processes import Machine, Running, machine
-from tests.support.manifests import Container, Manifests, Pod, render
+from tests.support.manifests import NAMESPACE, Container, Manifests, Pod, render
 from tests.support.postgres import Server
 from tests.support.receiver import Receiver
 from tests.support.valkey import Valkey
@@ -153,6 +154,24 @@ def _frame(socket: ClientConnection, kind: str) -> Any:
         frame = json.loads(socket.recv(20))
         if frame["type"] == kind:
             return frame
+
+
+def test_helm_test_finds_nothing_wrong(manifests: Manifests, host: Machine, services: dict[str, Running]) -> None:
+    """The addresses that it is given are those of the chart's Services; here they lead to this machine."""
+    pod = manifests.one("Pod", component="test").template
+    environment = manifests.environment(pod, pod.main)
+    asked = [environment["GATEWAY_URL"], *environment["READY_URLS"].split()]
+    here = {}
+    for url in map(urlsplit, asked):
+        service = manifests.one("Service", name=str(url.hostname).split(".")[0])
+        (port,) = service.spec["ports"]
+        assert (url.port, str(url.hostname)) == (port["port"], f"{service.name}.{NAMESPACE}.svc")
+        here[url.geturl()] = services[service.component].url(port["targetPort"], url.path)
+    told = host.run(
+        pod, pod.main, 60, GATEWAY_URL=here[asked[0]], READY_URLS=" ".join(here[url] for url in asked[1:])
+    ).told
+    assert told.count("ok ") == len(asked) + 3
+    assert len(asked) == 1 + len(SERVICES)
 
 
 def test_every_cron_jobs_command_succeeds(manifests: Manifests, host: Machine, services: dict[str, Running]) -> None:
