@@ -18,6 +18,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from convex_common.timetable import TIMETABLE
 from tests.chart.processes import Machine, Running, machine
+from tests.support.eventually import eventually
+from tests.support.kubernetes import KubernetesApi, kubernetes_api
 from tests.support.manifests import NAMESPACE, Container, Manifests, Pod, render
 from tests.support.postgres import Server
 from tests.support.receiver import Receiver
@@ -65,6 +67,15 @@ def host(manifests: Manifests, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture(scope="module")
+def cluster(manifests: Manifests, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesApi]:
+    """The Kubernetes API, by TLS: it has the chart's CronJobs, and holds to the chart's Role."""
+    rules = manifests.one("Role", component="scheduler").body["rules"]
+    with kubernetes_api(tmp_path_factory.mktemp("kubernetes"), rules, tls=True) as api:
+        api.add(*(job.body for job in manifests.all("CronJob")))
+        yield api
+
+
+@pytest.fixture(scope="module")
 def migrated(manifests: Manifests, host: Machine) -> None:
     """A pod waits for the schema until the migration's Job is done."""
     waiting = host.start(*_waiting(manifests.one("Deployment", component="gateway").template))
@@ -74,14 +85,22 @@ def migrated(manifests: Manifests, host: Machine) -> None:
 
 
 @pytest.fixture(scope="module")
-def services(manifests: Manifests, host: Machine, migrated: None) -> dict[str, Running]:
+def services(manifests: Manifests, host: Machine, migrated: None, cluster: KubernetesApi) -> dict[str, Running]:
     """Every Deployment's container, ready; the bootstrap is done before, as it may be."""
     bootstrap = manifests.one("Job", component="bootstrap").template
     for container in (*bootstrap.init_containers, bootstrap.main):
         host.run(bootstrap, container, 60)
     pods = {name: manifests.one("Deployment", component=name).template for name in SERVICES}
     assert {each.component for each in manifests.all("Deployment")} == pods.keys()
-    started = {name: host.start(pod, pod.main) for name, pod in pods.items()}
+    reached = {
+        "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+        "KUBERNETES_SERVICE_PORT": str(cluster.port),
+        "KUBERNETES_SERVICE_ACCOUNT": str(cluster.service_account()),
+    }
+    started = {
+        name: host.start(pod, pod.main, **(reached if pod.spec["automountServiceAccountToken"] else {}))
+        for name, pod in pods.items()
+    }
     for running in started.values():
         running.wait_until_ready()
     return started
@@ -154,6 +173,18 @@ def _frame(socket: ClientConnection, kind: str) -> Any:
         frame = json.loads(socket.recv(20))
         if frame["type"] == kind:
             return frame
+
+
+def test_the_scheduler_sees_its_cron_jobs_and_asks_for_no_more(
+    services: dict[str, Running], cluster: KubernetesApi
+) -> None:
+    def seen() -> set[str]:
+        page = httpx.get(services["scheduler"].url("metrics", "/jobs"), timeout=20).json()
+        return {job["name"] for job in page["items"] if job["cron_job"]}
+
+    eventually(lambda: seen() == {job.name for job in TIMETABLE}, within=40, what="a look at the cluster")
+    assert cluster.asked
+    assert cluster.refused == []
 
 
 def test_helm_test_finds_nothing_wrong(manifests: Manifests, host: Machine, services: dict[str, Running]) -> None:

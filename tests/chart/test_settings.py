@@ -34,7 +34,7 @@ COMMANDS: Mapping[str, frozenset[str]] = {
 }
 """What commands read that have no class of settings."""
 
-TELEMETRY = re.compile(r"OTEL_[A-Z_]+|KUBERNETES_[A-Z]+")
+TELEMETRY = re.compile(r"OTEL_[A-Z_]+")
 SECRETS: Mapping[str, frozenset[str]] = {
     "BOOTSTRAP_API_KEY": frozenset({"bootstrap", "test"}),
     "CACHE_REDIS_URL": frozenset({"analytics", "gateway", "job", "notifier", "processor", "scheduler"}),
