@@ -29,11 +29,11 @@ class Product:
         self.token = stack.token(workspace=workspace)
         self._client = Client(stack.url, self.token)
         self.framework_id = self._client.create("frameworks", {"name": f"bench {uuid.uuid4().hex[:8]}"})["id"]
-        self.rule_id = self._rule([])
+        self.rule_id = self._rule(None)
 
     @property
     def job(self) -> Job:
-        """A job for the rule that tells nobody but the WebSockets."""
+        """A job for the rule that tells nobody but the WebSockets, as long as the workspace has no channels."""
         return Job(self.stack.url, self.token, self.rule_id)
 
     def webhook_job(self, port: int, channels: int = 1) -> Job:
@@ -47,14 +47,14 @@ class Product:
 
     def observing_job(self) -> Job:
         """A job of observations that a rule looks at, and on which it never fires."""
-        self._rule([], metric="observed")
+        self._rule(None, metric="observed")
         return replace(self.job, path=OBSERVATIONS, framework_id=self.framework_id)
 
     def warm_up(self) -> None:
         """Let caches, connections and plans come into being."""
         load.run(replace(self.job, rate=200, seconds=3, fingerprints=100))
 
-    def _rule(self, channel_ids: list[str], metric: str = "latency") -> str:
+    def _rule(self, channel_ids: list[str] | None, metric: str = "latency") -> str:
         draft = {
             "framework_id": self.framework_id,
             "name": f"{metric} {uuid.uuid4().hex[:8]}",

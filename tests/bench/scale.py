@@ -9,6 +9,7 @@ anew.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,9 +24,9 @@ from tests.bench.load import ROOT
 from tests.bench.report import Gate
 from tests.bench.scale_limits import BATCH, Writing, feed
 from tests.bench.scale_meters import CPU, STORES
-from tests.bench.scale_model import POOLS, Calibration, Error, Limits, Mix, errors, fit
+from tests.bench.scale_model import POOLS, Calibration, Error, Limits, errors, fit
 from tests.bench.scale_runs import Case, Drain, Installation, Outcome, installation
-from tests.bench.scale_tables import plot, tables, write
+from tests.bench.scale_tables import USUAL, plot, tables, write
 
 CALIBRATION: Final = ROOT / "tests" / "bench" / "calibration.json"
 DOCUMENT: Final = ROOT / "docs" / "operations" / "sizing.md"
@@ -92,6 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help="keep the calibration and write the document's tables")
     given = parser.parse_args(arguments)
     conditions.machine()
+    load = os.getloadavg()[0]
     found = _measured(quick=given.quick)
     costs = fit([outcome.sample for outcome in found.outcomes if outcome.case.learnt])
     off = [
@@ -105,6 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         limits=_limits(found),
         socket_bytes=statistics.median(found.socket_bytes),
         worst_error=max(abs(error.percent) for error in _together(off)),
+        load=load,
         runs=len(found.outcomes),
         memory={name: max(sizes) for name, sizes in found.memory.items()},
     )
@@ -116,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _measured(*, quick: bool) -> Findings:
-    found, rounds, seconds = Findings(), 1 if quick else 3, 4.0 if quick else 10.0
+    found, rounds, seconds = Findings(), 1 if quick else 3, 4.0 if quick else 9.0
     for number in range(rounds):
         for processors, gateways, cases in SIZES:
             with installation(processors, gateways) as installed:
@@ -153,7 +156,6 @@ def _limits(found: Findings) -> Limits:
     return Limits(
         feed=report.median([w.changes for w in found.writings if w.workspaces == 1 and w.rows == BATCH]),
         drainer=report.median([drain.rate for drain in one]) / DRAINERS,
-        process_cores=min(1.0, max(drain.cores for drain in one)),
     )
 
 
@@ -213,13 +215,15 @@ def _print(found: Findings, calibration: Calibration, off: Sequence[Error]) -> N
         "The model beside runs that it was not fitted to: CPU seconds",
         ("run", "stage", "predicted", "measured", "off by %"),
         [(e.name, e.stage, f"{e.predicted:.2f}", f"{e.measured:.2f}", f"{e.percent:+.0f}") for e in _with_all(off)],
-        caption="a batch costs as much as a few alerts: busier processes take more at once, so that the model, learnt "
-        "at ease, says too much of them rather than too little",
+        caption="busier processes take more at once, and a batch costs as much as a few alerts, so that the model says "
+        "too much of them; what else ran on the machine makes the rest",
     )
     for table in tables(calibration):
         report.table(table.title, table.columns, table.rows)
-    report.say("\nWhere an alert's CPU goes: nine of ten fold, twenty a request, one delivery, 100 browsers")
-    report.say(plot(calibration.costs, Mix(1000)))
+    report.say(
+        "\nWhere an alert's CPU goes: nine of ten fold, twenty a request, one delivery, ten browsers a workspace"
+    )
+    report.say(plot(calibration.costs, USUAL))
     report.gates(
         "Targets",
         [

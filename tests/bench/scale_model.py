@@ -137,8 +137,6 @@ class Limits:
     """Changes a second of one workspace, whose commits its feed's row puts one after the other, in full batches."""
     drainer: float
     """Events a second of one drainer with a full inbox."""
-    process_cores: float
-    """That a Python process can use."""
     shards: int = 64
     postgres_cores: float = 32.0
     wal_bytes: float = 300e6
@@ -149,6 +147,8 @@ class Limits:
 
 
 POD_CORES = 1.0
+"""A Python process can use little more."""
+
 BUSY = 0.6
 """How much of a pod's CPU request is used on average, so that it can take what a failing neighbour had."""
 
@@ -171,9 +171,9 @@ class Size:
         return self.used["disk bytes"] * 86_400
 
 
-def size(mix: Mix, costs: Mapping[str, Amounts], limits: Limits) -> Size:
+def size(mix: Mix, costs: Mapping[str, Amounts]) -> Size:
     """Pods of a core each at 60 %, two at least, and what the stores have to do for them."""
-    per_pod = BUSY * min(POD_CORES, limits.process_cores)
+    per_pod = BUSY * POD_CORES
     pods = {"gateway": 2, "processor": 2, "notifier": 2}
     used: dict[str, float] = {}
     for _ in range(20):  # more gateways get more copies, more processes poll more
@@ -200,7 +200,7 @@ def stops(mix: Mix, costs: Mapping[str, Amounts], limits: Limits) -> list[Stop]:
     """The ends of one installation, the nearest first."""
 
     def at(name: str, most: float) -> float:
-        return _load_at(mix, costs, limits, name, most)
+        return _load_at(mix, costs, name, most)
 
     workers = limits.shards / 2
     found = [
@@ -253,7 +253,7 @@ def stops(mix: Mix, costs: Mapping[str, Amounts], limits: Limits) -> list[Stop]:
 MOST = 1e7
 
 
-def _load_at(mix: Mix, costs: Mapping[str, Amounts], limits: Limits, name: str, most: float) -> float:
+def _load_at(mix: Mix, costs: Mapping[str, Amounts], name: str, most: float) -> float:
     """The rate at which the mix uses `most` of something; infinite where ten million a second do not."""
 
     def used(alerts: float) -> float:
@@ -263,7 +263,7 @@ def _load_at(mix: Mix, costs: Mapping[str, Amounts], limits: Limits, name: str, 
             observations=mix.observations * alerts / mix.alerts,
             sockets=mix.sockets,
         )
-        return size(scaled, costs, limits).used[name]
+        return size(scaled, costs).used[name]
 
     low, high = 1.0, MOST
     if used(high) < most:
@@ -309,6 +309,8 @@ class Calibration:
     socket_bytes: float
     worst_error: float
     """Percent, of the runs that were held out."""
+    load: float
+    """The machine's load average before: others that ran on it."""
     runs: int
     memory: Mapping[str, float]
     """Bytes that a process of a service was seen with at most, without sockets."""

@@ -101,7 +101,9 @@ class Installation:
     """The product with so many processors and gateways, broker and cache apart, and a webhook's receiver."""
 
     stack: Stack
-    product: Product
+    quiet: Product
+    """Has no channels."""
+    told: Product
     processors: int
     urls: tuple[str, ...]
     meters: Meters
@@ -114,7 +116,8 @@ class Installation:
         job = self._job(case, seconds)
         with ExitStack() as open_sockets:
             for url in self.urls if case.sockets else ():
-                open_sockets.enter_context(Sockets(url, self.product.token, case.sockets))
+                token = (self.told if case.deliveries else self.quiet).token
+                open_sockets.enter_context(Sockets(url, token, case.sockets))
             return self._measured(case, job, seconds)
 
     def _measured(self, case: Case, job: Job | None, seconds: float) -> Outcome:
@@ -169,7 +172,11 @@ class Installation:
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         try:
-            run(replace(self._primed(0), total=events, seconds=60, batch=100, connections=4))
+            run(
+                replace(
+                    self._primed(0), total=events, seconds=60, batch=100, connections=4, new_percent=10, run=Job("").run
+                )
+            )
         finally:
             time.sleep(TOLD_LATE)
             before, began = self.meters.read()["processor"], time.perf_counter()
@@ -181,9 +188,9 @@ class Installation:
 
     def socket_bytes(self, count: int) -> float:
         """What a subscribed socket that nothing happens on takes of a gateway's memory."""
-        with Sockets(self.urls[0], self.product.token, 200):  # what the first ones make is not theirs
+        with Sockets(self.urls[0], self.quiet.token, 200):  # what the first ones make is not theirs
             before = self.meters.memory("gateway")[0]
-            with Sockets(self.urls[0], self.product.token, count):
+            with Sockets(self.urls[0], self.quiet.token, count):
                 time.sleep(1.0)
                 return (self.meters.memory("gateway")[0] - before) / count
 
@@ -198,7 +205,7 @@ class Installation:
     def _job(self, case: Case, seconds: float) -> Job | None:
         if not case.batch:
             return None
-        job = self.product.observing_job() if case.observations else self._primed(case.deliveries)
+        job = self.quiet.observing_job() if case.observations else self._primed(case.deliveries)
         return replace(
             job,
             rate=case.rate,
@@ -213,7 +220,7 @@ class Installation:
     def _primed(self, deliveries: int) -> Job:
         """Its alerts are open, and whoever is told of them was."""
         if deliveries not in self.primed:
-            job = self.product.webhook_job(self.port, deliveries) if deliveries else self.product.job
+            job = self.told.webhook_job(self.port, deliveries) if deliveries else self.quiet.job
             job = replace(job, new_percent=0.0, fingerprints=TOLD if deliveries else FOLDING)
             run(replace(job, total=1, seconds=1))
             self.settle()
@@ -247,7 +254,7 @@ def installation(processors: int, gateways: int) -> Iterator[Installation]:
         port = free_port()
         sink = open_until_the_end.enter_context(Sink(port))
         sink.listen()
-        product = Product(stack)
-        product.warm_up()
+        quiet = Product(stack, "quiet")
+        quiet.warm_up()
         urls = (stack.url, *(gateway.url for gateway in beside))
-        yield Installation(stack, product, processors, urls, meters, port)
+        yield Installation(stack, quiet, Product(stack, "told"), processors, urls, meters, port)

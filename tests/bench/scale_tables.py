@@ -29,17 +29,17 @@ MIXES: Mapping[str, Mix] = {
 """The load of the tables: nine of ten alerts fold, twenty a request, one delivery of what is new; a hundred alerts a
 second and ten open browsers a workspace."""
 
-ONE = Mix(1_000, workspaces=10, sockets=100)
+USUAL = Mix(1_000, workspaces=10, sockets=100)
 OTHER_MIXES: Mapping[str, Mix] = {
-    "as in the tables": ONE,
-    "every alert a request of its own": replace(ONE, batch=1),
-    "99 of 100 fold": replace(ONE, folded=0.99),
-    "every alert is new, one delivery": replace(ONE, folded=0.0),
-    "every alert is new, three deliveries": replace(ONE, folded=0.0, deliveries=3),
-    "and 10,000 observations/s": replace(ONE, observations=10_000),
-    "nobody watches": replace(ONE, sockets=0),
-    "one workspace, 100 browsers": replace(ONE, workspaces=1),
-    "one workspace, 1,000 browsers": replace(ONE, workspaces=1, sockets=1_000),
+    "as in the tables": USUAL,
+    "every alert a request of its own": replace(USUAL, batch=1),
+    "99 of 100 fold": replace(USUAL, folded=0.99),
+    "every alert is new, one delivery": replace(USUAL, folded=0.0),
+    "every alert is new, three deliveries": replace(USUAL, folded=0.0, deliveries=3),
+    "and 10,000 observations/s": replace(USUAL, observations=10_000),
+    "nobody watches": replace(USUAL, sockets=0),
+    "one workspace, 100 browsers": replace(USUAL, workspaces=1),
+    "one workspace, 1,000 browsers": replace(USUAL, workspaces=1, sockets=1_000),
 }
 
 UNITS = {
@@ -71,7 +71,7 @@ class Table:
 
 def tables(found: Calibration) -> list[Table]:
     """All that the documentation has."""
-    sizes = {name: size(mix, found.costs, found.limits) for name, mix in MIXES.items()}
+    sizes = {name: size(mix, found.costs) for name, mix in MIXES.items()}
     return [_unit_costs(found), _pods(sizes, found), _stores(sizes), _mixes(found), _stops(found), _cells(found)]
 
 
@@ -122,7 +122,7 @@ def _stores(sizes: Mapping[str, Size]) -> Table:
 def _mixes(found: Calibration) -> Table:
     rows = []
     for name, mix in OTHER_MIXES.items():
-        needed = size(mix, found.costs, found.limits)
+        needed = size(mix, found.costs)
         rows.append(
             [
                 name,
@@ -181,7 +181,8 @@ def conditions(found: Calibration) -> str:
     """What the tables are worth."""
     pools = ", ".join(f"{name} {most}" for name, most in POOLS.items())
     return (
-        f"Measured by {found.runs} runs on {found.machine}. Runs that the model had not seen, at another rate and with "
+        f"Measured by {found.runs} runs on {found.machine}, load average {found.load:.1f} before. "
+        "Runs that the model had not seen, at another rate and with "
         f"more processes, used up to {found.worst_error:.0f} % more or less CPU than it said. A process of the "
         f"{', the '.join(f'{name} took {size / 2**20:.0f} MiB' for name, size in sorted(found.memory.items()))}, and a "
         f"socket {found.socket_bytes / 1024:.1f} KiB of its gateway. Connections to PostgreSQL a pod, at most: {pools}."

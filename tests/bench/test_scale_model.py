@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.bench import scale_tables
+from tests.bench.scale import CALIBRATION, DOCUMENT, stored
 from tests.bench.scale_model import (
     WORK,
     Calibration,
@@ -33,7 +34,7 @@ COSTS = {name: dict.fromkeys(kinds, 0.0) for name, kinds in WORK.items()} | {
     "disk bytes": {"folds": 1000.0},
     "frames": {"folds": 1.0, "opened": 1.0, "deliveries": 0.0},
 }
-LIMITS = Limits(feed=20_000, drainer=2_000, process_cores=1.0)
+LIMITS = Limits(feed=20_000, drainer=2_000)
 
 
 @pytest.mark.parametrize(
@@ -85,18 +86,18 @@ def test_what_made_the_samples_is_found_again() -> None:
 
 
 def test_pods_are_a_core_at_sixty_percent_and_two_at_least() -> None:
-    small = size(Mix(10), COSTS, LIMITS)
+    small = size(Mix(10), COSTS)
     assert small.pods == {"gateway": 2, "processor": 2, "notifier": 2, "analytics": 1, "scheduler": 1}
     assert small.connections == 2 * 17 + 2 * 4 + 2 * 10 + 4 + 3
-    large = size(Mix(10_000, sockets=0), COSTS, LIMITS)
+    large = size(Mix(10_000, sockets=0), COSTS)
     assert large.pods["processor"] == math.ceil(large.used["processor"] / 0.6)
     assert large.used["processor"] == pytest.approx(9000 * 100e-6 + 1000 * 300e-6 + 0.01 * large.pods["processor"])
     assert large.pods["notifier"] == 4, "1,000 deliveries of 2 ms"
 
 
 def test_every_browser_of_a_workspace_gets_every_change() -> None:
-    shared = size(Mix(1000, sockets=100), COSTS, LIMITS)
-    apart = size(Mix(1000, sockets=100, workspaces=10), COSTS, LIMITS)
+    shared = size(Mix(1000, sockets=100), COSTS)
+    apart = size(Mix(1000, sockets=100, workspaces=10), COSTS)
     assert shared.used["frames"] == apart.used["frames"] == 1000
     assert shared.used["gateway"] - apart.used["gateway"] == pytest.approx(90_000 * 10e-6, rel=0.2)
     assert Mix(1000, sockets=100).work(3, 1, COSTS["frames"])["copies"] == 3000, "one for each gateway with browsers"
@@ -131,7 +132,7 @@ def test_more_workspaces_move_the_feed_and_nothing_else() -> None:
 
 def test_tables_are_put_between_their_marks() -> None:
     found = Calibration(
-        "a machine", COSTS, LIMITS, 2500.0, 12.0, 9, {"gateway": 2e8, "processor": 1e8, "notifier": 1e8}
+        "a machine", COSTS, LIMITS, 2500.0, 12.0, 1.5, 9, {"gateway": 2e8, "processor": 1e8, "notifier": 1e8}
     )
     document = "".join(f"<!-- {t.name} -->\nof yesterday\n<!-- /{t.name} -->\n" for t in scale_tables.tables(found))
     written = scale_tables.write(document + "<!-- conditions -->\n<!-- /conditions -->\nkept", found)
@@ -141,3 +142,10 @@ def test_tables_are_put_between_their_marks() -> None:
     assert scale_tables.write(written, found) == written
     with pytest.raises(ValueError, match="no place for costs"):
         scale_tables.write("nothing", found)
+
+
+def test_the_document_says_what_was_measured() -> None:
+    """docs/operations/sizing.md is made of tests/bench/calibration.json by `make bench-scale ARGS=--write`."""
+    assert CALIBRATION.exists()
+    text = DOCUMENT.read_text()
+    assert scale_tables.write(text, stored()) == text
