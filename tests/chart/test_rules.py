@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -21,7 +22,8 @@ from tests.support.manifests import OPERATORS, render, values_files
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 RULES: Final = ROOT / "charts" / "convex-alerts" / "files" / "rules"
 RUNBOOKS: Final = ROOT / "docs" / "runbooks"
-MONITORING: Final = ROOT / "docs" / "monitoring.md"
+DASHBOARDS: Final = ROOT / "charts" / "convex-alerts" / "files" / "dashboards"
+PAGE: Final = ROOT / "docs" / "prometheus-rules.md"
 HOME: Final = "https://github.com/convex-alerts/convex-alerts/blob/main/"
 PREFIX: Final = "ConvexAlerts"
 ALWAYS: Final = {"Watchdog"}
@@ -129,6 +131,8 @@ def test_what_an_alert_says_of_itself(name: str) -> None:
     page = annotations["runbook_url"].removeprefix(HOME)
     assert page == f"docs/runbooks/{PREFIX}{name}.md"
     assert (ROOT / page).is_file()
+    board = DASHBOARDS / f"{annotations['dashboard'].removeprefix('convex-alerts-')}.json"
+    assert json.loads(board.read_text())["uid"] == annotations["dashboard"]
 
 
 def rendered(**metrics: Any) -> list[Mapping[str, Any]]:
@@ -165,7 +169,7 @@ def test_the_configuration_in_the_documentation_is_accepted(tmp_path: Path) -> N
     shutil.copytree(RULES, tmp_path / "rules")
     (tmp_path / "convex.token").write_text("token")
     (tmp_path / "convex-alerts.json").write_text('[{"targets": ["127.0.0.1:9090"]}]')
-    blocks = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", MONITORING.read_text(), re.M | re.S)
+    blocks = re.findall(r"^```yaml\n# (\S+)\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
     assert [name for name, _ in blocks] == ["values.yaml", "prometheus.yml", "alertmanager.yml", "prometheus.yml"]
     for name, text in blocks[1:]:
         file = tmp_path / name
@@ -180,7 +184,7 @@ def test_the_configuration_in_the_documentation_is_accepted(tmp_path: Path) -> N
         assert done.returncode == 0, done.stdout + done.stderr
     metrics = yaml.safe_load(blocks[0][1])["metrics"]
     assert rendered(**metrics["prometheusRule"])
-    told = re.search(r"(\d+) alerts for Prometheus", MONITORING.read_text())
+    told = re.search(r"(\d+) alerts for Prometheus", PAGE.read_text())
     assert told is not None
     assert int(told[1]) == len(ALERTS)
 
