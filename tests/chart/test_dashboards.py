@@ -6,21 +6,25 @@ import functools
 import itertools
 import re
 from collections import Counter
+from typing import Any
 
 import pytest
+import yaml
 from prometheus_client import CollectorRegistry
 
+from charts.dashboards import limits
 from charts.dashboards.panels import RUNBOOKS
 from charts.dashboards.shelf import FILES, contents
 from convex_common.metrics import Metrics
 from tests.support.grafana import Dashboard, Panel, Target, dashboards
+from tests.support.manifests import CHART, NAMESPACE, render
 
 SUFFIXES = {
     "counter": ("_total",),
     "histogram": ("_bucket", "_sum", "_count"),
     "gauge": ("",),
 }
-NAMESPACE = 'namespace=~"$namespace"'
+CHOSEN = 'namespace=~"$namespace"'
 WIDEST = {"stat": 6}
 """How many panels may stand in a row; three of any other kind."""
 ALL = [panel for dashboard in dashboards() for panel in dashboard.panels]
@@ -143,7 +147,7 @@ def faults(target: Target) -> list[str]:
             continue
         if metric not in exported():
             found.append(f"no process exports {metric}")
-        if NAMESPACE not in matchers:
+        if CHOSEN not in matchers:
             found.append(f"{metric} of any namespace")
         if metric.startswith("scheduled_job_") and not re.search(
             rf"label_replace\({metric}|sum by \(status\)", target.expression
@@ -185,6 +189,53 @@ def test_a_latency_leads_to_traces_once(panel: Panel) -> None:
     )
     for selector, _ in asked:
         assert asked[selector, True] == 1, selector
+
+
+@pytest.mark.parametrize(
+    ("values", "label", "namespace"),
+    [
+        ({}, ("grafana_dashboard", "1"), NAMESPACE),
+        (
+            {"metrics": {"dashboards": {"label": "dashboards", "labelValue": "yes", "namespace": "grafana"}}},
+            ("dashboards", "yes"),
+            "grafana",
+        ),
+    ],
+    ids=["default", "another sidecar"],
+)
+def test_the_chart_has_the_files_as_they_are(values: dict[str, Any], label: tuple[str, str], namespace: str) -> None:
+    maps = [
+        one
+        for one in render([CHART / "ci" / "monitoring-values.yaml"], values=values).all("ConfigMap")
+        if label in one.labels.items()
+    ]
+    assert {one.namespace for one in maps} == {namespace}
+    assert {name: text for one in maps for name, text in one.data.items()} == {
+        path.name: path.read_text() for path in FILES.glob("*.json")
+    }
+    assert all(len(text) < 200_000 for one in maps for text in one.data.values()), "kubectl apply keeps a copy"
+
+
+def test_the_chart_can_leave_them_out() -> None:
+    without = render([CHART / "ci" / "monitoring-values.yaml"], values={"metrics": {"dashboards": {"enabled": False}}})
+    assert not [one for one in without.all("ConfigMap") if "overview.json" in one.data]
+
+
+def test_lines_are_where_rules_fire() -> None:
+    """The first number that a rule compares with."""
+    rules = {
+        rule["alert"]: rule["expr"]
+        for path in sorted((FILES.parent / "rules").glob("*.yaml"))
+        for group in yaml.safe_load(path.read_text())["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    found = {}
+    for alert in limits.FIRES:
+        first = re.search(r"[<>] ([0-9.]+)\b", rules[alert])
+        assert first, alert
+        found[alert] = float(first.group(1))
+    assert found == limits.FIRES
 
 
 @each_panel

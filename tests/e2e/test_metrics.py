@@ -164,6 +164,7 @@ def test_names_and_numbers(workspace: Workspace, traffic: dict[str, Scrape]) -> 
         known = scrape(stack, service)
         assert all(known.sum("store_up", store=store) == 1 for store in stores), service
     for action in ("acknowledge", "resolve"):
+        assert {"action": action} in traffic["gateway"].labels("alert_response_seconds_count"), "from the start"
         assert rise("gateway", "alert_response_seconds_count", action=action) == 1
         assert 0 < rise("gateway", "alert_response_seconds_sum", action=action) < 60
     assert rise("gateway", "websocket_messages_received_total") >= 2

@@ -134,6 +134,11 @@ class Metrics:
             for status in ("failed", "quarantined"):
                 self.notifications_undelivered.labels(kind, status)
 
+    def expect_people(self) -> None:
+        """Have a gateway's durations until people act begin at 0, for the same reason."""
+        for action in ("acknowledge", "resolve"):
+            self.alert_response_seconds.labels(action)
+
     @cached_property
     def queue_job_count(self) -> Gauge:
         """Work per queue and state: active, waiting, delayed, completed, failed."""

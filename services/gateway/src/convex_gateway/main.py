@@ -81,6 +81,7 @@ def run(settings: GatewaySettings) -> int:
     provider = tracing.configure("gateway", settings)
     metrics = Metrics(CollectorRegistry())
     metrics.tell_component("gateway")
+    metrics.expect_people()
     postgres, redis, cache = (metrics.stores.watch(store) for store in (POSTGRES, REDIS, CACHE))
     threads = Database(settings.database_url, APPLICATION, size=6, watch=postgres)
     publisher = LivePublisher(settings.cache_redis_url, settings.queue_prefix, watch=cache)
