@@ -1,6 +1,6 @@
 # Everything a person does here is one of these words.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long check format dashboards bench bench-scale lock clean
+.PHONY: help setup run test test-long check format chart dashboards bench bench-scale lock clean
 
 # Python reads its compiled files everywhere and writes them here, whatever the shell says: without them a gateway
 # takes three times as long to start, and tests start dozens.
@@ -39,8 +39,9 @@ test-long: $(STAMP) ## chaos at full length, soaks, fuzz
 check: $(STAMP) ## style, types, import rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy $(PACKAGES:%=%/src) charts/dashboards tests
+	@$(BIN)/mypy $(PACKAGES:%=%/src) charts/describe.py charts/dashboards tests
 	@$(BIN)/lint-imports
+	@$(BIN)/python charts/describe.py --check
 
 format: $(STAMP) ## mend style
 	@$(BIN)/ruff format .
@@ -48,6 +49,9 @@ format: $(STAMP) ## mend style
 
 dashboards: $(STAMP) ## write the chart's Grafana dashboards from charts/dashboards/
 	@$(BIN)/python -m charts.dashboards
+
+chart: $(STAMP) ## the chart's README and schema, from its values.yaml
+	@$(BIN)/python charts/describe.py
 
 bench: $(STAMP) ## measure speed beside the peers
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -17,11 +17,42 @@
   "jwtSecret" "auth.existingSecret (or auth.jwtSecret) is missing: name a Secret with the key `jwt-secret`, e.g. from `openssl rand -hex 32`; or give auth.jwksUrl"
   "encryptionKeys" "encryption.existingSecret (or encryption.keys) is missing: name a Secret with the key `encryption-keys`, a Fernet key, e.g. from `openssl rand -base64 32 | tr '+/' '-_'`; keep a copy, without it channels' secrets are lost"
 -}}
-{{- range $item, $cure := $cures -}}
+{{- range $item := list "databaseUrl" "databaseOwnerUrl" "redisUrl" "jwtSecret" "encryptionKeys" -}}
+  {{- $cure := get $cures $item -}}
   {{- $found := include "convex-alerts.credential" (dict "root" $root "item" $item) | fromJson -}}
   {{- if and $found.missing (not (and (eq $item "jwtSecret") $values.auth.jwksUrl)) -}}
     {{- fail $cure -}}
   {{- end -}}
+{{- end -}}
+{{- with $values.auth.jwtSecret -}}
+  {{- if lt (len .) 32 }}{{ fail "auth.jwtSecret is too short: give 32 bytes or more, e.g. from `openssl rand -hex 32`" }}{{ end -}}
+{{- end -}}
+{{- range $key := splitList "," $values.encryption.keys -}}
+  {{- if and $values.encryption.keys (not (regexMatch "^[A-Za-z0-9_-]{43}=$" (trim $key))) -}}
+    {{- fail "encryption.keys holds something else than Fernet keys: give 32 random bytes each in URL-safe base64, e.g. from `openssl rand -base64 32 | tr '+/' '-_'`, comma-separated, the newest first" -}}
+  {{- end -}}
+{{- end -}}
+{{- with $values.bootstrap.apiKey -}}
+  {{- if not (regexMatch "^cvx_[0-9A-Za-z]{8}_[0-9A-Za-z]{43}$" .) }}{{ fail "bootstrap.apiKey is not cvx_, 8 letters or digits, _, and 43 letters or digits; e.g. `echo \"cvx_$(openssl rand -hex 4)_$(openssl rand -hex 22 | cut -c 2-)\"`" }}{{ end -}}
+{{- end -}}
+{{- if and $values.database.url (not (regexMatch "^postgres(ql)?([+]psycopg)?://" $values.database.url)) }}{{ fail "database.url does not start with postgresql://" }}{{ end -}}
+{{- if and $values.database.ownerUrl (not (regexMatch "^postgres(ql)?([+]psycopg)?://" $values.database.ownerUrl)) }}{{ fail "database.ownerUrl does not start with postgresql://" }}{{ end -}}
+{{- if and $values.redis.url (not (regexMatch "^(rediss?|unix)://" $values.redis.url)) }}{{ fail "redis.url does not start with redis:// or rediss://" }}{{ end -}}
+{{- if and $values.redis.cacheUrl (not (regexMatch "^(rediss?|unix)://" $values.redis.cacheUrl)) }}{{ fail "redis.cacheUrl does not start with redis:// or rediss://" }}{{ end -}}
+{{- if and (eq $values.keda.trigger "prometheus") (not $values.keda.prometheus.serverAddress) (or $values.processor.keda.enabled $values.notifier.keda.enabled $values.analytics.keda.enabled) -}}
+  {{- fail "keda.prometheus.serverAddress is missing: give http://PROMETHEUS:9090, or set keda.trigger=postgresql" -}}
+{{- end -}}
+{{- if and $values.httpRoute.enabled (not $values.httpRoute.parentRefs) -}}
+  {{- fail "httpRoute.parentRefs is missing: name the Gateway that the route belongs to" -}}
+{{- end -}}
+{{- if and (eq $values.migration.mode "hook") $values.postgresql.enabled -}}
+  {{- fail "migration.mode=hook cannot work with postgresql.enabled: the hook runs before the database is made; leave it at auto" -}}
+{{- end -}}
+{{- if le (int $values.websocket.timeoutMs) (int $values.websocket.heartbeatIntervalMs) -}}
+  {{- fail "websocket.timeoutMs must be longer than websocket.heartbeatIntervalMs; give twice the interval, e.g. 60000" -}}
+{{- end -}}
+{{- if gt (mulf $values.notifier.attemptSeconds 2.0) (float64 $values.notifier.leaseSeconds) -}}
+  {{- fail "notifier.attemptSeconds is longer than half of notifier.leaseSeconds: an attempt must end well within its lease; give 15 and 30" -}}
 {{- end -}}
 {{- if and $values.smtp.user (get (include "convex-alerts.credential" (dict "root" $root "item" "smtpPassword") | fromJson) "missing") -}}
   {{- fail "smtp.user is given without its password: name a Secret by smtp.existingSecret with the key `smtp-password`, or give smtp.password" -}}
@@ -39,6 +70,9 @@
   {{- $its := index $values $component -}}
   {{- if and $its.autoscaling.enabled ($its.keda).enabled -}}
     {{- fail (printf "%s.autoscaling.enabled and %s.keda.enabled exclude each other: two autoscalers would fight over one Deployment; choose one" $component $component) -}}
+  {{- end -}}
+  {{- if and $its.autoscaling.enabled (eq (int $its.autoscaling.targetCPUUtilizationPercentage) 0) (not $its.autoscaling.metrics) -}}
+    {{- fail (printf "%s.autoscaling.metrics is empty and targetCPUUtilizationPercentage is 0: give one of them" $component) -}}
   {{- end -}}
   {{- if and $its.autoscaling.enabled (gt (int $its.autoscaling.minReplicas) (int $its.autoscaling.maxReplicas)) -}}
     {{- fail (printf "%s.autoscaling.minReplicas is greater than %s.autoscaling.maxReplicas" $component $component) -}}

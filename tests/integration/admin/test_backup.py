@@ -56,8 +56,13 @@ def filled(store: Store, database: Database) -> Store:
             "due_at = now() + interval '1 h'"
         )
         owner.execute(
-            "INSERT INTO job_runs (id, job, slot, queue, status, lease_token) "
-            "VALUES (gen_random_uuid(), 'cleanup', now(), 'analytics', 'running', 7)"
+            "INSERT INTO job_runs (id, job, slot, queue, status, lease_token, kubernetes_job) "
+            "VALUES (gen_random_uuid(), 'cleanup', now(), 'analytics', 'running', 7, 'a-job')"
+        )
+        owner.execute("INSERT INTO job_orders (job, suspended, ordered_by) VALUES ('cleanup', true, 'ada')")
+        owner.execute(
+            "INSERT INTO cron_jobs (job, name, schedule, suspended, by_values, active) "
+            "VALUES ('cleanup', 'a', '0 * * * *', true, false, 0)"
         )
         owner.execute(
             "INSERT INTO job_runs (id, job, slot, queue) VALUES (gen_random_uuid(), 'done', now(), 'analytics')"
@@ -115,7 +120,10 @@ def test_everything_comes_back_and_what_must_not_does_not(filled: Store, empty: 
     assert after == before | {"sessions": 0, "audit_log": 11}
     assert read(empty, "SELECT epoch FROM workspace_feed") != [epoch]
     assert read(empty, "SELECT lease_token, due_at <= now() FROM deliveries") == [(None, True)]
-    assert read(empty, "SELECT status, lease_token FROM job_runs WHERE job = 'cleanup'") == [("pending", None)]
+    cleanup = "SELECT status, lease_token, kubernetes_job FROM job_runs WHERE job = 'cleanup'"
+    assert read(empty, cleanup) == [("pending", None, None)]
+    assert read(empty, "SELECT job, suspended FROM job_orders") == [("cleanup", True)]
+    assert read(empty, "SELECT count(*) FROM cron_jobs") == [(0,)], "that is another cluster's"
     assert read(empty, "SELECT job, completed FROM job_totals") == [("done", 1)], "counted once"
     assert read(empty, "SELECT DISTINCT lease_token FROM inbox_shards") == [(0,)]
     assert read(empty, "SELECT count(*) FROM inbox_shards") == [(64,)]

@@ -282,6 +282,19 @@ def test_where_no_job_can_be_made_the_scheduler_does_the_run_and_says_why(
     assert ("the cluster answers again" in caplog.text) is not reachable
 
 
+def test_an_api_that_has_too_much_to_do_is_not_asked_for_everything_at_once(world: World, api: KubernetesApi) -> None:
+    world.later()
+    api.faults = [Fault(429, verb="create", headers={"Retry-After": "5"})]
+    world.run_now()
+    world.run_now("retention")
+    world.later(1)
+    world.later(4.9)
+    assert api.count("create", "jobs") == 1
+    api.faults = []
+    world.later(0.1)
+    assert len(api.names("jobs")) == 2
+
+
 def test_what_the_scheduler_cannot_do_waits_for_its_job_and_says_why(world: World, api: KubernetesApi) -> None:
     api.faults = [Fault(403, "exceeded quota", verb="create")]
     run_id = world.run_now("retention", age=60)

@@ -118,7 +118,7 @@ class Keeper:
             except ClusterAway as error:
                 self._line.failed(error, self._clock())
                 self._next_look = float("-inf")
-                self._told(str(error))
+                self._tell(str(error))
         self._leave(waiting)
 
     def _read(self) -> Asked:
@@ -135,9 +135,15 @@ class Keeper:
             self._look(asked)
             asked = self._read()
         for job, standing in asked.standings.items():
-            if standing.wish is not None and standing.cron_job is not None and job not in self._refusals:
+            wished = standing.wish is not None and job not in self._refusals
+            if wished and standing.cron_job is not None and self._line.is_open(self._clock()):
                 self._obey(job, standing, standing.cron_job)
-        return [run for run in asked.waiting if not self._place(run, asked.standings.get(run.job, Standing()).cron_job)]
+        left = []
+        for run in asked.waiting:
+            cron_job = asked.standings.get(run.job, Standing()).cron_job
+            if not (self._line.is_open(self._clock()) and self._place(run, cron_job)):
+                left.append(run)
+        return left
 
     def _look(self, asked: Asked) -> None:
         """Tell what is there. What was refused is tried again from here on."""
@@ -146,7 +152,7 @@ class Keeper:
             cron_jobs, jobs = self._cluster.cron_jobs(), self._cluster.jobs()
         except ClusterRefused as refusal:
             self._next_look = self._clock() + self._look_every
-            self._told(str(refusal))
+            self._tell(str(refusal))
             return
         self._next_look = self._clock() + self._look_every
         ours = {found.job: found for found in sorted(cron_jobs, key=lambda found: found.name, reverse=True)}
@@ -162,11 +168,11 @@ class Keeper:
                 if now.order is not None and not now.order.done and _agree(now):
                     job_standings.carried_out(connection, job, now.order)
         self._line.answered()
-        self._told(None)
+        self._tell(None)
         for run in asked.placed:
             self._follow(run, {found.name: found for found in jobs})
 
-    def _told(self, error: str | None) -> None:
+    def _tell(self, error: str | None) -> None:
         """Whether the cluster can be seen; news of it is a line in the log."""
         if error is not None and self._error is None:
             log.warning("the cluster cannot be asked: %s", error)
