@@ -359,3 +359,11 @@ def test_a_job_that_was_resumed_has_missed_nothing_before(database: Database, st
     with psycopg.connect(store.owner_url) as owner:
         owner.execute("DELETE FROM job_orders")
     assert [overdue(15, 45), overdue(16, 10)] == [0, 600]
+    with psycopg.connect(store.owner_url) as owner:
+        owner.execute(
+            "INSERT INTO job_orders (job, suspended, ordered_by, ordered_at) "
+            "VALUES ('hourly', false, 'ada', '2026-03-10 17:30Z')"
+        )
+        owner.execute("INSERT INTO job_totals (job, last_success_at) VALUES ('hourly', '2026-03-10 12:00Z')")
+    readings = Readings(database, nothing_measured, metrics, Timetable((HOURLY,)), lambda: now[0])
+    assert [overdue(17, 45), overdue(18, 10)] == [0, 600], "a restart forgets nothing of it"

@@ -64,12 +64,13 @@ class JobStatus:
     def overdue(self, now: dt.datetime, since: dt.datetime) -> dt.timedelta:
         """For how long a slot has waited to be done or skipped; of a job that never ran, one after `since`.
 
-        A suspended job is not overdue, whatever it has missed.
+        A suspended job is not overdue, whatever it has missed, and one that was resumed has missed nothing before.
         """
         if self.standing.suspension is not None:
             return dt.timedelta()
-        figures = self.figures
-        done = [figures.last_success, figures.last_run if figures.last_status == "skipped" else None]
+        figures, order = self.figures, self.standing.order
+        resumed = None if order is None else order.at
+        done = [figures.last_success, figures.last_run if figures.last_status == "skipped" else None, resumed]
         due = self.standing.next_due(self.job, max((at for at in done if at is not None), default=since))
         return max(now - due, dt.timedelta())
 

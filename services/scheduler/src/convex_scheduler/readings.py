@@ -148,7 +148,7 @@ class Readings:
             metrics.scheduled_job_last_success_timestamp_seconds.labels(name).set(figures.last_success.timestamp())
 
     def _overdue(self, status: JobStatus, now: dt.datetime) -> None:
-        """A job that was resumed has missed nothing of the time before."""
+        """What was resumed by kubectl has missed nothing of the time before either; nobody put that on record."""
         if status.standing.suspension is not None:
             self._resumed[status.name] = now
         overdue = status.overdue(now, since=self._since)
