@@ -163,9 +163,9 @@ def _wired(
 
 def _tokens(settings: GatewaySettings, keys: KeySet | None) -> TokenReader:
     sources: list[Source] = []
-    if settings.jwt_secret is not None:
-        secret, issuer = settings.jwt_secret.get_secret_value(), settings.jwt_secret_issuer or settings.jwt_issuer
-        sources.append(SecretSource(secret, algorithms=settings.secret_algorithms, issuer=issuer))
+    if secrets := settings.jwt_secrets:
+        issuer = settings.jwt_secret_issuer or settings.jwt_issuer
+        sources.append(SecretSource(*secrets, algorithms=settings.secret_algorithms, issuer=issuer))
     if keys is not None:
         sources.append(JwksSource(keys, algorithms=settings.jwks_algorithms, issuer=settings.jwt_issuer))
     return TokenReader(*sources, audience=settings.jwt_audience)

@@ -46,6 +46,9 @@ class GatewaySettings(CommonSettings):
     forwarded_allow_ips: str = Field(default="127.0.0.1", description="give the proxies' addresses, comma-separated")
 
     jwt_secret: SecretStr | None = Field(default=None, description=_SECRET_CURE)
+    jwt_secret_previous: SecretStr | None = Field(
+        default=None, description="give the JWT_SECRET of before until its last token has expired, then leave it out"
+    )
     jwt_jwks_url: IssuerUrl = Field(default="", description="give https://ISSUER/…/jwks.json, or leave it out")
     jwt_issuer: str = Field(default="convex", min_length=1, description="give the `iss` of the tokens")
     jwt_secret_issuer: str = Field(
@@ -109,6 +112,12 @@ class GatewaySettings(CommonSettings):
     )
 
     @property
+    def jwt_secrets(self) -> tuple[str, ...]:
+        """Those that a token may be signed with: the one in force, and while it changes the one before."""
+        given = (self.jwt_secret, self.jwt_secret_previous)
+        return tuple(secret.get_secret_value() for secret in given if secret is not None)
+
+    @property
     def secret_algorithms(self) -> tuple[str, ...]:
         """The signatures that a token of JWT_SECRET may carry: none that a public key verifies."""
         return tuple(name for name in _listed(self.jwt_algorithms) or ("HS256",) if name in SECRET_ALGORITHMS)
@@ -155,8 +164,11 @@ class GatewaySettings(CommonSettings):
     def _check_tokens(self) -> None:
         if self.jwt_secret is None and not self.jwt_jwks_url:
             raise SettingsError("JWT_SECRET: is missing", cure=f"{_SECRET_CURE}, or give JWT_JWKS_URL")
-        if self.jwt_secret is not None and len(self.jwt_secret.get_secret_value().encode()) < SECRET_BYTES:
-            raise SettingsError("JWT_SECRET: is too short", cure=_SECRET_CURE)
+        if self.jwt_secret is None and self.jwt_secret_previous is not None:
+            raise SettingsError("JWT_SECRET_PREVIOUS: is given without JWT_SECRET", cure=_SECRET_CURE)
+        for name, secret in zip(("JWT_SECRET", "JWT_SECRET_PREVIOUS"), self.jwt_secrets, strict=False):
+            if len(secret.encode()) < SECRET_BYTES:
+                raise SettingsError(f"{name}: is too short", cure=_SECRET_CURE)
         named = _listed(self.jwt_algorithms)
         usable = (SECRET_ALGORITHMS if self.jwt_secret is not None else frozenset()) | (
             jwk.ALGORITHMS if self.jwt_jwks_url else frozenset()

@@ -65,16 +65,16 @@ class Verifier:
 
 
 class SecretSource:
-    """Tokens signed with the installation's secret."""
+    """Tokens signed with the installation's secret, or with the one that it had before."""
 
-    def __init__(self, secret: str, *, algorithms: Sequence[str], issuer: str) -> None:
+    def __init__(self, *secrets: str, algorithms: Sequence[str], issuer: str) -> None:
         self.algorithms = frozenset(algorithms)
         self.issuer = issuer
-        self._verifier = Verifier(secret)
+        self._verifiers = tuple(Verifier(secret) for secret in secrets)
 
     async def find(self, kid: str | None, algorithm: str) -> Sequence[Verifier]:
-        """The secret, whatever it is called."""
-        return (self._verifier,)
+        """Every secret, whatever it is called."""
+        return self._verifiers
 
     def holds(self, verifier: Verifier) -> bool:
         """It stays as long as the process."""

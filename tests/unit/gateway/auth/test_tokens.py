@@ -64,6 +64,17 @@ def public_key() -> bytes:
     return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
+def test_while_the_secret_changes_tokens_of_both_are_good() -> None:
+    before = "the secret of before, which is no worse and as long as it has to be"
+    tokens = TokenReader(SecretSource(SECRET, before, algorithms=["HS256"], issuer="convex"), audience="convex")
+    assert read(tokens, signed(), NOW).user_id == "ada"
+    assert read(tokens, signed(before), NOW).user_id == "ada"
+    with pytest.raises(Unauthorized, match="signature is not ours"):
+        read(tokens, signed("a secret of somebody else's that is long enough, too"), NOW)
+    with pytest.raises(Unauthorized, match="signature is not ours"):
+        read(reader(), signed(before), NOW)
+
+
 def test_a_good_token_is_its_claims() -> None:
     claims = read(reader(), signed(operator=True), NOW)
     assert (claims.workspace_id, claims.user_id, claims.role) == (WORKSPACE, "ada", Role.EDITOR)

@@ -73,6 +73,7 @@ def test_algorithms_are_pinned_to_what_verifies_them(environment: pytest.MonkeyP
     [
         ("JWT_SECRET", ""),
         ("JWT_SECRET", "short and secret"),
+        ("JWT_SECRET_PREVIOUS", "short and secret"),
         ("JWT_ALGORITHMS", "none"),
         ("JWT_ALGORITHMS", "HS256,RS256"),
         ("JWT_ALGORITHMS", ","),
