@@ -164,8 +164,6 @@ def badly_timed(manifests: Manifests) -> list[str]:
         for key in ("failedJobsHistoryLimit", "startingDeadlineSeconds", "successfulJobsHistoryLimit"):
             if key not in job.spec:
                 found.append(f"{job}: has no {key}")
-        if "suspend" in job.spec:
-            found.append(f"{job}: says suspend, which would take back what a person has ordered")
         if job.spec.get("startingDeadlineSeconds", 60) < 60:
             found.append(
                 f"{job}: startingDeadlineSeconds is less than a minute, in which the controller looks but six times"

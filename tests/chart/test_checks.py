@@ -96,7 +96,6 @@ CASES: dict[str, tuple[Callable[[Manifests], list[str]], str, str, Any, str]] = 
     "no time to start": (pods.badly_timed, C, "/spec/startingDeadlineSeconds", GONE, "startingDeadlineSeconds"),
     "little time to start": (pods.badly_timed, C, "/spec/startingDeadlineSeconds", 5, "less than a minute"),
     "twice at once": (pods.badly_timed, C, "/spec/concurrencyPolicy", "Allow", "Allow"),
-    "an order taken back": (pods.badly_timed, C, "/spec/suspend", False, "says suspend"),
     "the controller's zone": (pods.badly_timed, C, "/spec/timeZone", GONE, "timeZone"),
     "a token": (pods.trusting, D, "pod/automountServiceAccountToken", True, "a token"),
     "another's pods": (

@@ -95,6 +95,7 @@ def test_objects_that_are_named_are_there(kind: str) -> None:
     text = "\n".join(path.read_text() for path in DOCUMENTS)
     names = set(re.findall(rf"\b{kind}/(\S+?)[`\s]", text))
     there = {manifest.name for manifest in production().all(kind.capitalize())}
+    there |= set(re.findall(rf"create {kind} (\S+)", text))
     assert names
     assert names <= there
 

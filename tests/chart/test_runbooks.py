@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +15,6 @@ from prometheus_client import CollectorRegistry
 
 from convex_common.metrics import Metrics
 from tests.chart.test_rules import RULES, RUNBOOKS, promtool
-from tests.support.manifests import CHART, render
 from tests.support.postgres import Store
 
 PAGES: Final = {path.name: path.read_text() for path in sorted(RUNBOOKS.glob("*.md"))}
@@ -100,45 +97,3 @@ def test_sql_may_be_asked_by_the_services_role(store: Store) -> None:
         for text in PAGES.values():
             for question in re.findall(r'\$ADMIN_URL" -c "([^"]+)"', text):
                 owner.execute(question.encode())
-
-
-def test_what_the_words_ask_for_is_in_the_chart() -> None:
-    """Labels of components, the container of a service by its name, its port, and its database."""
-    manifests = render([CHART / "ci" / "minimal-values.yaml"])
-    components = {one.labels.get("app.kubernetes.io/component", "") for one in manifests}
-    asked = {one for text in PAGES.values() for one in re.findall(r"component=(\w+)", text)}
-    assert asked <= components, asked - components
-    for service in ("gateway", "processor", "notifier", "analytics", "scheduler"):
-        pod = manifests.one("Deployment", component=service).pod
-        assert pod is not None
-        container = next(one for one in pod.containers if one.name == service)
-        assert container.ports["metrics"] == 9090
-        assert "DATABASE_URL" in {variable["name"] for variable in container.body["env"]}
-    jobs = {job.labels["convex-alerts.io/job"] for job in manifests.all("CronJob")}
-    named = {one for text in PAGES.values() for one in re.findall(r"convex-scheduler run ([a-z-]+)", text)}
-    assert named <= jobs
-
-
-def test_the_words_work(store: Store, tmp_path: Path) -> None:
-    """With a kubectl that runs here what it is told to run in a pod."""
-    kubectl = tmp_path / "kubectl"
-    kubectl.write_text(
-        """#!/usr/bin/env bash
-        [[ "$*" == *" get deployment "* ]] && { echo "deployment.apps/a-scheduler"; exit; }
-        [[ "$*" == "-n alerting exec -i deployment.apps/a-scheduler -c scheduler -- "* ]] || exit 9
-        shift 7
-        exec "$@"
-        """
-    )
-    kubectl.chmod(0o755)
-    words = next(blocks(PAGES["README.md"], "sh"))
-    paths = f"{tmp_path}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-euc", words + "\nsql \"SELECT 40 + 2, 'it is'\"\non scheduler echo there"],
-        env={"PATH": paths, "DATABASE_URL": store.url},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.stdout, done.stderr) == ("42\tit is\nthere\n", "")

@@ -8,16 +8,12 @@ from __future__ import annotations
 import functools
 import importlib
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version as version_of
 from importlib.resources import files
 from typing import Any
 
 import jsonschema_rs
-
-from tests.support.debian import TOOLS
 
 Json = Mapping[str, Any]
 Schema = dict[str, Any]
@@ -229,7 +225,8 @@ def _schema(api_version: str, kind: str, version: str) -> tuple[Any, Schema] | N
     if (api_version, kind) == ("gateway.networking.k8s.io/v1", "HTTPRoute"):
         return jsonschema_rs.Draft202012Validator(HTTP_ROUTE), {}
     if module := OPERATORS.get((api_version, kind)):
-        return jsonschema_rs.Draft202012Validator(_closed(_of_operator(module, kind))), {}
+        model = getattr(importlib.import_module(module), kind)
+        return jsonschema_rs.Draft202012Validator(_closed(model.model_json_schema(by_alias=True))), {}
     group = re.sub(r"^([^./]*)(?:\.[^/]*)?/", r"\1-", api_version)
     file = _folder(version) / f"{kind.lower()}-{group}.json"
     if not file.is_file():
@@ -238,19 +235,6 @@ def _schema(api_version: str, kind: str, version: str) -> tuple[Any, Schema] | N
     if schema["properties"]["apiVersion"]["enum"] != [api_version]:
         return None
     return jsonschema_rs.Draft202012Validator(schema, registry=_registry(version)), schema
-
-
-def _of_operator(module: str, kind: str) -> Any:
-    """The schema of a model; kept under `.tools/`, since importing the models takes seconds."""
-    package = module.rpartition(".")[0].replace("_", "-").replace(".", "-")
-    file = TOOLS / f"{package}-{version_of(package)}" / f"{kind}.json"
-    if not file.exists():
-        model = getattr(importlib.import_module(module), kind)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = file.with_name(f"{kind}-{os.getpid()}")
-        fresh.write_text(json.dumps(model.model_json_schema(by_alias=True)))
-        fresh.rename(file)
-    return json.loads(file.read_text())
 
 
 def _folder(version: str) -> Any:
