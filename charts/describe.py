@@ -309,7 +309,7 @@ def schema(text: str) -> str:
     of_all = {name: rule for name, rule in own["cronJobs"]["properties"].items() if name != "serviceAccount"}
     for job in own["jobs"]["properties"].values():
         job["properties"] = {**of_all, **job["properties"]}
-    document = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Convex Alerts", **root}
+    document = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Convex Alerts", **root}
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -57,6 +57,9 @@
 {{- if and $values.smtp.user (get (include "convex-alerts.credential" (dict "root" $root "item" "smtpPassword") | fromJson) "missing") -}}
   {{- fail "smtp.user is given without its password: name a Secret by smtp.existingSecret with the key `smtp-password`, or give smtp.password" -}}
 {{- end -}}
+{{- if eq (int $values.gateway.port) (int $values.metrics.port) -}}
+  {{- fail "gateway.port and metrics.port are the same: the gateway listens on both; give two" -}}
+{{- end -}}
 {{- if and $values.smtp.host (not $values.smtp.from) -}}
   {{- fail "smtp.from is missing: with smtp.host, give the sender's address, e.g. alerts@example.com" -}}
 {{- end -}}
