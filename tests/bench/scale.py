@@ -69,6 +69,8 @@ class Findings:
     socket_bytes: list[float] = field(default_factory=list)
     memory: dict[str, list[int]] = field(default_factory=dict)
     """Of each process of a service, at the end of an installation."""
+    loads: list[float] = field(default_factory=list)
+    """The machine's load average before each run."""
     stores: str = ""
 
     def of(self, wanted: Callable[[Outcome], bool]) -> list[Outcome]:
@@ -93,7 +95,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help="keep the calibration and write the document's tables")
     given = parser.parse_args(arguments)
     conditions.machine()
-    load = os.getloadavg()[0]
     found = _measured(quick=given.quick)
     costs = fit([outcome.sample for outcome in found.outcomes if outcome.case.learnt])
     off = [
@@ -107,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         limits=_limits(found),
         socket_bytes=statistics.median(found.socket_bytes),
         worst_error=max(abs(error.percent) for error in _together(off)),
-        load=load,
+        load=statistics.median(found.loads),
         runs=len(found.outcomes),
         memory={name: max(sizes) for name, sizes in found.memory.items()},
     )
@@ -129,6 +130,7 @@ def _measured(*, quick: bool) -> Findings:
                         f"scale: round {number + 1} of {rounds}, {processors} processors, {gateways} gateways: "
                         f"{case.name}{f', {case.rate:,.0f}/s' if case.rate else ''}; {conditions.load()} …"
                     )
+                    found.loads.append(os.getloadavg()[0])
                     found.outcomes.append(installed.measure(case, seconds))
                 report.say(f"scale: a full inbox and {processors} processors …")
                 found.drains.append(installed.drain(5_000 if quick else 20_000))

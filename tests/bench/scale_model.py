@@ -310,7 +310,7 @@ class Calibration:
     worst_error: float
     """Percent, of the runs that were held out."""
     load: float
-    """The machine's load average before: others that ran on it."""
+    """The machine's load average before a run, the median: with its own, what else ran on it."""
     runs: int
     memory: Mapping[str, float]
     """Bytes that a process of a service was seen with at most, without sockets."""

@@ -54,6 +54,10 @@ UNITS = {
 }
 
 
+WORDS = ("how it is known", "what to do then", "what gives first")
+"""Columns that hold no numbers."""
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows for people."""
@@ -65,7 +69,8 @@ class Table:
 
     @property
     def markdown(self) -> str:
-        lines = [self.columns, ["---", *["---:"] * (len(self.columns) - 1)], *self.rows]
+        rules = ["---" if n == 0 or column in WORDS else "---:" for n, column in enumerate(self.columns)]
+        lines = [self.columns, rules, *self.rows]
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -141,7 +146,9 @@ def _stops(found: Calibration) -> Table:
         [stop.name, _rate(stop.alerts), "measured" if stop.measured else "extrapolated", stop.then]
         for stop in stops(mix, found.costs, found.limits)
     ]
-    return Table("stops", "Where one installation stops", ["what gives", "alerts/s", "", "what to do then"], rows)
+    return Table(
+        "stops", "Where one installation stops", ["what gives", "alerts/s", "how it is known", "what to do then"], rows
+    )
 
 
 def _cells(found: Calibration) -> Table:
@@ -181,7 +188,7 @@ def conditions(found: Calibration) -> str:
     """What the tables are worth."""
     pools = ", ".join(f"{name} {most}" for name, most in POOLS.items())
     return (
-        f"Measured by {found.runs} runs on {found.machine}, load average {found.load:.1f} before. "
+        f"Measured by {found.runs} runs on {found.machine}, load average {found.load:.1f}. "
         "Runs that the model had not seen, at another rate and with "
         f"more processes, used up to {found.worst_error:.0f} % more or less CPU than it said. A process of the "
         f"{', the '.join(f'{name} took {size / 2**20:.0f} MiB' for name, size in sorted(found.memory.items()))}, and a "

@@ -73,14 +73,11 @@ class NextVersion:
         for path in self.folder.iterdir():
             shutil.rmtree(path)
 
-    def migrate(self, environment: Mapping[str, str], owner_url: str, *words: str) -> tuple[int, str]:
-        """What the migration's container does; its exit code and its words."""
-        ran = subprocess.run(
-            [sys.executable, "-m", "convex_common.postgres.migrate", *words],
+    def migrate(self, environment: Mapping[str, str], owner_url: str) -> None:
+        """What the migration's container does."""
+        subprocess.run(
+            [sys.executable, "-m", "convex_common.postgres.migrate", "upgrade"],
             env={**os.environ, **environment, "DATABASE_OWNER_URL": owner_url, "PYTHONPATH": str(self.folder)},
-            capture_output=True,
-            text=True,
             timeout=60,
-            check=False,
+            check=True,
         )
-        return ran.returncode, ran.stderr
