@@ -97,7 +97,13 @@ def _namespace() -> build.QueryVariable:
         .label("Namespace")
         .description("Where the installations are. All, where Prometheus knows no namespaces.")
         .datasource(DATASOURCE)
-        .query({"query": "label_values(convex_build_info, namespace)", "refId": "namespace"})
+        .query(
+            {
+                "qryType": 1,
+                "query": "label_values(convex_build_info, namespace)",
+                "refId": "PrometheusVariableQueryEditor-VariableQuery",
+            }
+        )
         .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(dashboard.VariableSort.ALPHABETICAL_ASC)
         .multi(True)
