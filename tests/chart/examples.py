@@ -66,7 +66,8 @@ def external(example: str) -> dict[str, dict[str, str]]:
     return dict.fromkeys(foreign(example), EXTERNAL)
 
 
+@functools.cache
 def defaults() -> Json:
     """values.yaml."""
-    found: Json = yaml.safe_load((CHART / "values.yaml").read_text())
+    found: Json = yaml.load((CHART / "values.yaml").read_text(), yaml.CSafeLoader)
     return found

@@ -67,4 +67,4 @@ def test_without_cron_jobs_the_scheduler_keeps_the_timetable() -> None:
 def test_one_job_can_be_left_out_and_another_suspended() -> None:
     found = cron_jobs(render(values={"jobs": {"predictions": {"enabled": False}, "retention": {"suspend": True}}}))
     assert found.keys() == JOBS.keys() - {"predictions"}
-    assert {name for name, job in found.items() if job.spec["suspend"]} == {"retention"}
+    assert {name for name, job in found.items() if job.spec.get("suspend")} == {"retention"}

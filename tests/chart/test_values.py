@@ -15,6 +15,19 @@ from tests.support.manifests import CHART, NAMESPACE, RELEASE, Refused, helm, re
 OWN_STORES: Mapping[str, Any] = {"postgresql": {"enabled": False}, "valkey": {"enabled": False}}
 
 REFUSED: Mapping[str, tuple[Mapping[str, Any], str]] = {
+    "a typo at the root": ({"gatway": {}}, "gatway"),
+    "a typo within": ({"gateway": {"replicas": 3}}, "replicas"),
+    "a typo deep within": ({"gateway": {"autoscaling": {"minPods": 3}}}, "minPods"),
+    "a typo in a job": ({"jobs": {"predictions": {"schedul": "0 3 * * *"}}}, "schedul"),
+    "a job that there is not": ({"jobs": {"backup": {"enabled": True, "schedule": "0 3 * * *"}}}, "backup"),
+    "words for a number": ({"gateway": {"replicaCount": "two"}}, "replicaCount"),
+    "a number for words": ({"image": {"tag": 1.1}}, "tag"),
+    "no schedule": ({"jobs": {"retention": {"schedule": "at night"}}}, "schedule"),
+    "an unknown level": ({"logLevel": "LOUD"}, "logLevel"),
+    "a port beyond all": ({"gateway": {"port": 80800}}, "port"),
+    "no pods": ({"processor": {"keda": {"enabled": True, "minReplicas": 0}}}, "minReplicas"),
+    "a proxy in one word": ({"gateway": {"forwardedAllowIps": "10.0.0.0/8"}}, "forwardedAllowIps"),
+    "an address with a path": ({"publicUrl": "https://a.example.com/alerts"}, "publicUrl"),
     "two autoscalers": (
         {"processor": {"autoscaling": {"enabled": True}, "keda": {"enabled": True}}}, "processor.keda.enabled",
     ),
