@@ -1,8 +1,10 @@
 """Makes `tests.support` importable and its fixtures known; each file there holds the fixtures of one thing."""
 
+import functools
 import sys
 from pathlib import Path
 
+import httpx
 from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -16,3 +18,7 @@ pytest_plugins = [
 
 settings.register_profile("convex", deadline=None)  # a busy machine is no failure
 settings.load_profile("convex")
+
+# httpx reads every authority's certificate for each client, which takes ten times as long as most of our requests.
+transports = httpx._transports.default
+transports.create_ssl_context = functools.cache(transports.create_ssl_context)  # type: ignore[attr-defined]

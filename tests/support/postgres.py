@@ -117,7 +117,7 @@ def fresh_store(postgres_server: Server) -> Iterator[Store]:
     """A migrated database of its own with one workspace, for as long as it is wanted."""
     name = f"t_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgres_server.owner_url("postgres"), autocommit=True) as owner:
-        owner.execute(f'CREATE DATABASE "{name}" TEMPLATE template_convex')
+        owner.execute(f'CREATE DATABASE "{name}" TEMPLATE template_convex STRATEGY FILE_COPY')
     owner_url = postgres_server.owner_url(name)
     workspace_id = ensure_workspace(owner_url, slug="test", name="Test", owner_user="owner")
     yield Store(postgres_server.service_url(name), owner_url, workspace_id)

@@ -66,7 +66,7 @@ def copy(store: Store, postgres_server: Server) -> Iterator[Store]:
     """A second database, to be filled with the same rules as the first."""
     name = f"c_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgres_server.owner_url("postgres"), autocommit=True) as owner:
-        owner.execute(f'CREATE DATABASE "{name}" TEMPLATE template_convex')
+        owner.execute(f'CREATE DATABASE "{name}" TEMPLATE template_convex STRATEGY FILE_COPY')
         yield Store(postgres_server.service_url(name), postgres_server.owner_url(name), store.workspace_id)
         owner.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
