@@ -144,7 +144,7 @@ def test_a_kill_after_it_was_taken_repeats_it_under_its_message_id(ledger: Ledge
     delivery_id = deliver(ledger, channel(ledger))
     first = NotifierProcess(ledger.store, port, **by(host), **leases)
     try:
-        host.wait_for_count(1, within=20)
+        host.wait_for_count(1, within=60)
     finally:
         first.kill()
     host.script.hold = 0

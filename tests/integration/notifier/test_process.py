@@ -99,7 +99,7 @@ def test_it_starts_without_its_stores_and_heals(
     ledger.store_away()
     settings = {"redis_url": absent_valkey.url, "queue_prefix": queue_prefix, "notifier_poll_seconds": 30}
     with process(ledger.store, port, **settings) as running:
-        eventually(lambda: status(port, "/healthz")[0] == 200, within=20)
+        eventually(lambda: status(port, "/healthz")[0] == 200, within=60)
         assert status(port, "/readyz")[0] == 503
         time.sleep(1)
         ledger.store_back()
@@ -129,7 +129,7 @@ def test_a_hint_is_followed_at_once(
     channel_id = ledger.webhook(receiver.url())
     took = []
     with process(ledger.store, port, **settings):
-        eventually(lambda: is_ready(port), within=20)
+        eventually(lambda: is_ready(port), within=60)
         for _ in range(5):
             delivery_id = ledger.deliver(channel_id)
             began = time.monotonic()
@@ -144,7 +144,7 @@ def test_a_hint_is_followed_at_once(
 def test_a_database_that_comes_and_goes_kills_no_thread(ledger: Ledger, receiver: Receiver, port: int) -> None:
     channel_id = ledger.webhook(receiver.url())
     with process(ledger.store, port) as running:
-        eventually(lambda: is_ready(port), within=20)
+        eventually(lambda: is_ready(port), within=60)
         for _ in range(3):
             ledger.store_away()
             time.sleep(0.5)
