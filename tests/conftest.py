@@ -22,3 +22,13 @@ settings.load_profile("convex")
 # httpx reads every authority's certificate for each client, which takes ten times as long as most of our requests.
 transports = httpx._transports.default
 transports.create_ssl_context = functools.cache(transports.create_ssl_context)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Services' own `main` logs to the stderr of its test, which is closed after it."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.handlers[:] = [handler for handler in root.handlers if type(handler) is not logging.StreamHandler]
+    root.setLevel(level)

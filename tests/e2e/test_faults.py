@@ -95,7 +95,7 @@ def _stores(workspace: Workspace, store: str) -> set[float]:
     """What those say of a store that call it whether or not there is work."""
     ports = json.loads((workspace.stack.home.path / "ports.json").read_text())
     found = set()
-    for service in ("gateway", "processor", "processor-2", "notifier", "analytics"):
+    for service in ("gateway", "processor", "notifier", "analytics"):
         text = httpx.get(f"http://127.0.0.1:{ports[service]}/metrics", timeout=10.0).text
         (line,) = (line for line in text.splitlines() if line.startswith(f'store_up{{store="{store}"}}'))
         found.add(float(line.split()[-1]))

@@ -125,7 +125,7 @@ class _Answer:
 
 
 def _describe(span: Span, scope: Scope, route: str | None, answer: _Answer) -> None:
-    """By OpenTelemetry's conventions for HTTP. The path only where a route knows it: anything may be in another."""
+    """By OpenTelemetry's conventions for HTTP. The path only where it led somewhere: in another may be a secret."""
     method = _method(scope)
     span.set_attribute("http.request.method", method)
     span.set_attribute("url.scheme", scope["scheme"])
@@ -133,7 +133,8 @@ def _describe(span: Span, scope: Scope, route: str | None, answer: _Answer) -> N
     if route:
         span.update_name(f"{method} {route}")
         span.set_attribute("http.route", route)
-        span.set_attribute("url.path", scope["path"])
+        if answer.status < HTTPStatus.BAD_REQUEST:
+            span.set_attribute("url.path", scope["path"])
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         failed(span, str(answer.status))
 
