@@ -1,10 +1,13 @@
 """Makes `tests.support` importable and its fixtures known; each file there holds the fixtures of one thing."""
 
 import functools
+import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import pytest
 from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))

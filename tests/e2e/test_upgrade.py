@@ -26,7 +26,7 @@ from tests.support.installation import Workspace, workspace_of
 from tests.support.receiver import Receiver
 from tests.support.versions import VERSION, NextVersion
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
 RESTARTING = 1012
 NEW_OF = 10
