@@ -152,7 +152,7 @@ POD_CORES = 1.0
 BUSY = 0.6
 """How much of a pod's CPU request is used on average, so that it can take what a failing neighbour had."""
 
-POOLS = {"gateway": 17, "processor": 4, "notifier": 10, "analytics": 4, "scheduler": 3}
+POOLS = {"gateway": 17, "processor": 4, "notifier": 10, "analytics": 6, "scheduler": 3}
 """Connections to PostgreSQL that a pod opens at most, with default settings."""
 
 

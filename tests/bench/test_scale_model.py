@@ -88,7 +88,7 @@ def test_what_made_the_samples_is_found_again() -> None:
 def test_pods_are_a_core_at_sixty_percent_and_two_at_least() -> None:
     small = size(Mix(10), COSTS)
     assert small.pods == {"gateway": 2, "processor": 2, "notifier": 2, "analytics": 1, "scheduler": 1}
-    assert small.connections == 2 * 17 + 2 * 4 + 2 * 10 + 4 + 3
+    assert small.connections == 2 * 17 + 2 * 4 + 2 * 10 + 6 + 3
     large = size(Mix(10_000, sockets=0), COSTS)
     assert large.pods["processor"] == math.ceil(large.used["processor"] / 0.6)
     assert large.used["processor"] == pytest.approx(9000 * 100e-6 + 1000 * 300e-6 + 0.01 * large.pods["processor"])
