@@ -1,6 +1,6 @@
 # Everything a person does here is one of these words.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-long check format chart dashboards bench bench-scale lock clean
+.PHONY: help setup web run test test-long check format chart dashboards bench bench-scale lock clean
 
 # Python reads its compiled files everywhere and writes them here, whatever the shell says: without them a gateway
 # takes three times as long to start, and tests start dozens.
@@ -11,6 +11,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PACKAGES := libs/common libs/sdk-python libs/admin libs/dev services/gateway services/processor services/notifier services/analytics services/scheduler
 STAMP  := $(VENV)/.installed
+NPM    := libs/sdk-typescript/npm
+NODE_PACKAGES := libs/sdk-typescript/client libs/sdk-typescript/react services/gateway/dashboard
+NODE_STAMP := node_modules/.installed
+PAGES  := services/gateway/src/convex_gateway/dashboard/built/index.html
+WEB_SOURCES := $(shell find $(NODE_PACKAGES) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/tests/*' 2>/dev/null)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 OWN := $(patsubst %,--no-emit-package convex-%,common alerts admin dev gateway processor notifier analytics scheduler)
 
@@ -27,25 +32,36 @@ $(STAMP): requirements.lock $(PACKAGES:%=%/pyproject.toml)
 
 setup: $(STAMP) ## the virtual environment, from requirements.lock
 
-run: $(STAMP) ## the whole product on this machine with demo data; Ctrl-C stops it
+$(NODE_STAMP): package.json package-lock.json .npmrc $(NODE_PACKAGES:%=%/package.json) | $(STAMP)
+	@$(NPM) ci --silent
+	@touch $@
+
+$(PAGES): $(NODE_STAMP) $(WEB_SOURCES)
+	@$(NPM) run --silent build --workspace @convex-alerts/dashboard -- --logLevel warn
+
+web: $(PAGES) ## the dashboard, built for the gateway to serve
+
+run: $(STAMP) $(PAGES) ## the whole product on this machine with demo data; Ctrl-C stops it
 	@exec $(BIN)/convex dev up
 
-test: $(STAMP) ## the test suite that CI runs
+test: $(STAMP) $(PAGES) ## the test suite that CI runs
 	@$(BIN)/pytest -m "not long" -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-test-long: $(STAMP) ## chaos at full length, soaks, fuzz
+test-long: $(STAMP) $(PAGES) ## chaos at full length, soaks, fuzz
 	@$(BIN)/pytest -m long --timeout 3600 $(ARGS)
 
-check: $(STAMP) ## style, types, import rules
+check: $(STAMP) $(NODE_STAMP) ## style, types, import rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(PACKAGES:%=%/src) charts/describe.py charts/dashboards tests
 	@$(BIN)/lint-imports
 	@$(BIN)/python charts/describe.py --check
+	@$(NPM) run --silent check
 
-format: $(STAMP) ## mend style
+format: $(STAMP) $(NODE_STAMP) ## mend style
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+	@$(NPM) run --silent format
 
 dashboards: $(STAMP) ## write the chart's Grafana dashboards from charts/dashboards/
 	@$(BIN)/python -m charts.dashboards
@@ -65,5 +81,5 @@ lock: ## resolve requirements*.lock anew: development, the image, what builds it
 	@printf '%s\n' $(filter-out ./libs/dev,$(PACKAGES:%=./%)) | $(COMPILE) $(OWN) -c requirements.lock - -o requirements-image.lock
 	@$(COMPILE) -c requirements.lock --group image -o requirements-build.lock
 
-clean: ## the virtual environment, data and caches
-	rm -rf $(VENV) .convex .tools .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## the virtual environment, node_modules, data and caches
+	rm -rf $(VENV) node_modules .convex .tools .mypy_cache .ruff_cache .hypothesis .import_linter_cache
