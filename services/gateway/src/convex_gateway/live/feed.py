@@ -16,13 +16,13 @@ from convex_gateway.live import protocol
 from convex_gateway.live.closing import CloseCode
 from convex_gateway.live.entry import Entry, Trace
 from convex_gateway.live.fanout import FanOut, Round
+from convex_gateway.live.frames import text_frame
 from convex_gateway.live.history import History, Position
 from convex_gateway.live.interests import Scope
 from convex_gateway.live.ordering import MAX_AHEAD, Gap, Ordering, Standing
 from convex_gateway.live.replays import Replays
 from convex_gateway.live.ring import Ring
 from convex_gateway.live.socket import Socket
-from convex_gateway.live.wire import text_frame
 
 log = logging.getLogger(__name__)
 

@@ -18,12 +18,13 @@ from convex_common.errors import ConvexError, Forbidden, Invalid, StoreUnavailab
 from convex_gateway.auth import Authenticator
 from convex_gateway.live import protocol
 from convex_gateway.live.closing import CloseCode
+from convex_gateway.live.frames import text_frame
 from convex_gateway.live.handshake import Credentials
 from convex_gateway.live.hub import Hub
 from convex_gateway.live.protocol import Auth, ClientFrame, Ping
 from convex_gateway.live.socket import MAX_BACKLOG, Socket
 from convex_gateway.live.subscriptions import Subscriptions
-from convex_gateway.live.wire import Wire, text_frame
+from convex_gateway.live.wire import Wire
 from convex_gateway.principal import Principal
 
 log = logging.getLogger(__name__)

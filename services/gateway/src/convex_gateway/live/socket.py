@@ -9,8 +9,9 @@ from convex_common.feed import position_frame
 from convex_gateway.live import protocol
 from convex_gateway.live.closing import CloseCode
 from convex_gateway.live.entry import Entry
+from convex_gateway.live.frames import text_frame
 from convex_gateway.live.interests import Interests
-from convex_gateway.live.wire import Wire, text_frame
+from convex_gateway.live.wire import Wire
 
 MAX_BACKLOG: Final = 1 << 20
 STALE: Final = text_frame(protocol.error("stale", "the store is away: what is shown may be out of date"))

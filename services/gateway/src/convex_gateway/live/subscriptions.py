@@ -13,13 +13,13 @@ from convex_gateway.live import protocol
 from convex_gateway.live.closing import CloseCode
 from convex_gateway.live.entry import Entry
 from convex_gateway.live.feed import WorkspaceFeed
+from convex_gateway.live.frames import text_frame
 from convex_gateway.live.frameworks import Frameworks
 from convex_gateway.live.interests import Scope
 from convex_gateway.live.protocol import Since, Subscribe, Unsubscribe
 from convex_gateway.live.replays import Replay
 from convex_gateway.live.socket import Socket
 from convex_gateway.live.traffic import Traffic
-from convex_gateway.live.wire import text_frame
 
 MAX_SUBSCRIPTIONS: Final = 1_000
 MAX_WAITING: Final = 1_000

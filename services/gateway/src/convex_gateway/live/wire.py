@@ -18,16 +18,6 @@ _PING: Final = b"\x89\x00"
 _CLOSE_WITHIN: Final = 10.0
 
 
-def text_frame(payload: bytes) -> bytes:
-    """A text message as a server's WebSocket frame (RFC 6455, section 5.2): final, unmasked."""
-    length = len(payload)
-    if length < 126:
-        return bytes((0x81, length)) + payload
-    if length < 65_536:
-        return b"\x81\x7e" + length.to_bytes(2, "big") + payload
-    return b"\x81\x7f" + length.to_bytes(8, "big") + payload
-
-
 class Wire(Protocol):
     """An accepted WebSocket connection as the hub sees it. Times are the event loop's."""
 

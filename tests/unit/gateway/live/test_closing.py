@@ -1,18 +1,8 @@
-"""Frames as RFC 6455 has them, at the lengths where their form changes."""
+"""Close codes are in the class that says whether to come back."""
 
 from __future__ import annotations
 
-import pytest
-from websockets.frames import Frame, Opcode
-
 from convex_gateway.live.closing import CloseCode
-from convex_gateway.live.wire import text_frame
-
-
-@pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, 70_000])
-def test_text_frames_are_those_of_the_library(length: int) -> None:
-    payload = b"x" * length
-    assert text_frame(payload) == Frame(Opcode.TEXT, payload).serialize(mask=False)
 
 
 def test_codes_are_in_their_classes() -> None:
