@@ -1,52 +1,39 @@
-"""A small synchronous client of the REST API."""
+"""The synchronous client of the REST API, and the live feed that goes with it."""
 
 from __future__ import annotations
 
-import email.utils
-import random
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias, TypeVar
 
 import httpx
 
-from convex_alerts.errors import Invalid, Unreachable, from_status
+from convex_alerts import calls, models
+from convex_alerts.answers import LONGEST_WAIT, may_pass, pause_after, problem_of, value_of
+from convex_alerts.calls import Call, Listing
+from convex_alerts.drafts import Observation, Trigger
+from convex_alerts.errors import Unreachable
+from convex_alerts.live.feed import Feed
+from convex_alerts.live.items import Position, State
+from convex_alerts.live.machine import Machine, Terms
+from convex_alerts.resources import Resources
+
+__all__ = ["LONGEST_WAIT", "MOST_PER_REQUEST", "Client", "Observation", "Trigger"]
 
 MOST_PER_REQUEST = 5000
 TRIES = 5
-LONGEST_WAIT = 30.0
-Json = dict[str, Any]
+Json: TypeAlias = dict[str, Any]
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Observation:
-    """One value of one metric of a framework; `at` is the service's time of receipt when it is left out."""
-
-    framework_id: str
-    metric: str
-    value: float
-    labels: Mapping[str, str] = field(default_factory=dict)
-    at: datetime | None = None
-
-    def body(self) -> Json:
-        body: Json = {"framework_id": self.framework_id, "metric": self.metric, "value": self.value}
-        if self.labels:
-            body["labels"] = dict(self.labels)
-        if self.at:
-            body["at"] = self.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return body
-
-
-class Client:
+class Client(Resources["Client"]):
     """Speaks to one installation as one principal.
 
     What is refused for now (429, 5xx, no connection) is tried again up to `tries` times, at the time that `Retry-After`
     names or with growing pauses; each write carries one Idempotency-Key over all its tries, so that it takes effect
-    once. `token` may be a function, asked before every request.
+    once. `token` may be a function, asked before every request. A client may be shared between threads.
     """
 
     def __init__(
@@ -59,6 +46,7 @@ class Client:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        super().__init__(self)
         self._token = token
         self._tries = tries
         self._sleep = sleep
@@ -75,105 +63,114 @@ class Client:
         self.close()
 
     def close(self) -> None:
+        """Close its connections."""
         self._http.close()
 
-    def items(self, collection: str, **filters: str) -> Iterator[Json]:
-        """Every item of a list such as `frameworks`, page by page."""
-        query = {"limit": "200", **filters}
-        while True:
-            page = self._request("GET", f"/api/v1/{collection}", params=query)
-            yield from page["items"]
-            if not page.get("next_cursor"):
-                return
-            query["cursor"] = page["next_cursor"]
-
-    def get(self, path: str) -> Json:
-        """One thing, such as `me` or `alerts/{id}`."""
-        return self._request("GET", f"/api/v1/{path}")
-
-    def create(self, collection: str, body: Json) -> Json:
-        """Make one thing; what the service made of it."""
-        return self._request("POST", f"/api/v1/{collection}", json=body)
-
-    def ensure(self, collection: str, body: Json, **filters: str) -> Json:
-        """The thing of this `name` in the list, made from `body` when there is none."""
-        for item in self.items(collection, **filters):
-            if item["name"] == body["name"]:
-                return item
-        return self.create(collection, body)
+    def me(self) -> models.Me:
+        """Who the token is."""
+        return self.send(calls.get(models.Me, "me"))
 
     def observe(self, observations: Sequence[Observation]) -> int:
         """Send observations, in as many requests as their number needs; how many were accepted."""
         accepted = 0
         for start in range(0, len(observations), MOST_PER_REQUEST):
             part = [observation.body() for observation in observations[start : start + MOST_PER_REQUEST]]
-            accepted += int(self._request("POST", "/api/v1/observations", json=part)["accepted"])
+            accepted += self.send(calls.write(models.Accepted, "POST", "observations", body=part)).accepted
         return accepted
 
-    def _request(self, method: str, path: str, *, params: Mapping[str, str] | None = None, json: Any = None) -> Json:
-        headers = {"Idempotency-Key": str(uuid.uuid4())} if method != "GET" else {}
+    def items(self, collection: str, **filters: str) -> Iterator[Json]:
+        """Every item of a list such as `frameworks`, as plain JSON."""
+        return self.each(calls.listing(dict[str, Any], *collection.split("/"), query=calls.asked(**filters)))
+
+    def get(self, path: str) -> Json:
+        """One thing, such as `me` or `alerts/{id}`, as plain JSON."""
+        return self.send(calls.get(dict[str, Any], *path.split("/")))
+
+    def create(self, collection: str, body: Mapping[str, Any]) -> Json:
+        """Make one thing from plain JSON; what the service made of it."""
+        return self.send(calls.write(dict[str, Any], "POST", *collection.split("/"), body=body))
+
+    def ensure(self, collection: str, body: Mapping[str, Any], **filters: str) -> Json:
+        """The thing of this `name` in the list, made from `body` when there is none."""
+        for item in self.items(collection, **filters):
+            if item["name"] == body["name"]:
+                return item
+        return self.create(collection, body)
+
+    def each(self, listing: Listing[T]) -> Iterator[T]:
+        """Every item of a list, page by page."""
+        cursor = None
+        while True:
+            page = self.send(listing.page(cursor))
+            yield from page.items
+            if not page.next_cursor:
+                return
+            cursor = page.next_cursor
+
+    def send(self, call: Call[T], *, tries: int | None = None) -> T:
+        """Send a request, as often as it takes within bounds; what the answer says."""
+        tries = tries or self._tries
+        headers = headers_of(call)
         failure: httpx.TransportError | None = None
-        for attempt in range(1, self._tries + 1):
-            token = self._token if isinstance(self._token, str) else self._token()
+        for attempt in range(1, tries + 1):
+            answer = None
             try:
                 answer = self._http.request(
-                    method, path, params=params, json=json, headers={**headers, "Authorization": f"Bearer {token}"}
+                    call.method,
+                    call.path,
+                    params=call.query or None,
+                    content=call.body,
+                    headers={**headers, "Authorization": f"Bearer {self.token()}"},
                 )
             except httpx.TransportError as error:
                 failure = error
-                wait = _pause(attempt)
-            else:
+            if answer is not None:
                 if answer.is_success:
-                    return _object(answer)
-                wait = _retry_after(answer, attempt)
-                if attempt == self._tries or not (answer.status_code == 429 or answer.status_code >= 500):
-                    raise _problem(answer)
-            if attempt < self._tries:
-                self._sleep(wait)
-        raise Unreachable(
-            f"{self._http.base_url}: no answer after {self._tries} tries ({failure}); is it running there?"
-        ) from failure
+                    value: T = value_of(answer, call.read)
+                    return value
+                if attempt == tries or not may_pass(answer):
+                    raise problem_of(answer)
+            if attempt < tries:
+                self._sleep(pause_after(answer, attempt))
+        raise unreachable(self.url, tries, failure) from failure
+
+    def watch(
+        self,
+        framework_id: str | None = None,
+        *,
+        since: Position | None = None,
+        terms: Terms | None = None,
+        on_state: Callable[[State, str], None] | None = None,
+    ) -> Feed:
+        """Follow the workspace's alerts, or one framework's: each change once, in order, from `since` or from now on.
+
+        It resumes by itself over cuts and restarts; `on_state` is told how the connection is, and why it was lost.
+        """
+        machine = Machine(framework_id, since, terms or Terms(), can_renew=not isinstance(self._token, str))
+        return Feed(self, machine, on_state)
+
+    @property
+    def url(self) -> str:
+        """Where the installation is."""
+        return str(self._http.base_url).rstrip("/")
+
+    def token(self) -> str:
+        """The token to use now."""
+        return self._token if isinstance(self._token, str) else self._token()
 
 
-def _object(answer: httpx.Response) -> Json:
-    try:
-        body = answer.json() if answer.content else {}
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise Invalid(answer.status_code, f"{answer.url}: the answer is not what Convex Alerts sends")
-    return body
+def headers_of(call: Call[Any]) -> dict[str, str]:
+    """The headers that stay the same over all its tries."""
+    headers: dict[str, str] = {}
+    if call.writes:
+        headers["Idempotency-Key"] = call.idempotency_key or str(uuid.uuid4())
+    if call.body is not None:
+        headers["Content-Type"] = "application/json"
+    if call.if_match is not None:
+        headers["If-Match"] = f'"{call.if_match}"'
+    return headers
 
 
-def _problem(answer: httpx.Response) -> Exception:
-    """The error in a problem document, or in whatever a proxy answered instead."""
-    try:
-        body = answer.json()
-    except ValueError:
-        body = {}
-    if not isinstance(body, dict):
-        body = {}
-    fields = [error["field"] for error in body.get("errors") or () if error.get("field")]
-    return from_status(answer.status_code)(
-        answer.status_code,
-        str(body.get("title") or answer.reason_phrase),
-        detail=str(body.get("detail") or ""),
-        field=fields[0] if fields else None,
-    )
-
-
-def _retry_after(answer: httpx.Response, attempt: int) -> float:
-    """Seconds to wait: what the service asks for, in seconds or as a date, at most half a minute."""
-    said = answer.headers.get("Retry-After", "")
-    try:
-        seconds = float(said)
-    except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(said).timestamp() - time.time()
-        except ValueError:
-            return _pause(attempt)
-    return min(max(seconds, 0.0), LONGEST_WAIT)
-
-
-def _pause(attempt: int) -> float:
-    return min(LONGEST_WAIT, 0.2 * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, no secret
+def unreachable(url: str, tries: int, failure: Exception | None) -> Unreachable:
+    """No answer at all."""
+    return Unreachable(f"{url}: no answer after {tries} tries ({failure}); is it running there?")
