@@ -1,6 +1,6 @@
 # Everything a person does here is one of these words.
 .DEFAULT_GOAL := help
-.PHONY: help setup web run test test-long check format chart dashboards bench bench-scale lock clean
+.PHONY: help setup web run test test-long check format chart dashboards bench bench-live bench-scale lock clean
 
 # Python reads its compiled files everywhere and writes them here, whatever the shell says: without them a gateway
 # takes three times as long to start, and tests start dozens.
@@ -71,6 +71,9 @@ chart: $(STAMP) ## the chart's README and schema, from its values.yaml
 
 bench: $(STAMP) ## measure speed beside the peers
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-live: $(STAMP) ## measure the live feed beside stock servers and the limit, and in a browser
+	@$(BIN)/python -m tests.bench.live $(ARGS)
 
 bench-scale: $(STAMP) ## what an alert costs by stage, and a model of larger loads
 	@$(BIN)/python -m tests.bench.scale $(ARGS)

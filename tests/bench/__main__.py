@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from tests.bench import conditions, report
+from tests.bench import conditions, program, report
 
 TOPICS = {
     "queue": "idle pick-up beside stock Dramatiq, and every queue beside the specification",
@@ -20,20 +19,13 @@ TOPICS = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print, and end with every target beside its result."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    topics = "; ".join(f"{name}: {what}" for name, what in TOPICS.items())
-    parser.add_argument("topics", nargs="*", metavar="TOPIC", help=f"{topics}; all without any")
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter runs: a look, not a proof")
-    given = parser.parse_args(arguments)
-    if unknown := set(given.topics) - set(TOPICS):
-        parser.error(f"{', '.join(sorted(unknown))}: none of {', '.join(TOPICS)}")
+    topics, quick = program.arguments("python -m tests.bench", __doc__ or "", TOPICS, arguments)
     conditions.machine()
     found: list[report.Gate] = []
-    for topic in TOPICS:
-        if not given.topics or topic in given.topics:
-            run: Callable[..., list[report.Gate]] = import_module(f"tests.bench.{topic}").run
-            found += run(quick=given.quick)
-    report.gates("Targets" + (" (--quick: short runs, no proof)" if given.quick else ""), found)
+    for topic in topics:
+        run: Callable[..., list[report.Gate]] = import_module(f"tests.bench.{topic}").run
+        found += run(quick=quick)
+    report.gates("Targets" + (" (--quick: short runs, no proof)" if quick else ""), found)
 
 
 if __name__ == "__main__":

@@ -82,6 +82,17 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], 
     console.print(shown)
 
 
+def markdown(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, caption: str = "") -> None:
+    """Print a table to be pasted into a document."""
+    lines = ["", f"**{title}**", "", *_markdown(columns, rows)]
+    print("\n".join([*lines, *(["", f"{caption}."] if caption else [])]), flush=True)
+
+
+def _markdown(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    rule = ["---", *("---:" for _ in columns[1:])]
+    return [f"| {' | '.join(map(str, row))} |" for row in (columns, rule, *rows)]
+
+
 def gates(title: str, found: Sequence[Gate]) -> None:
     """Print targets and results."""
     table(
