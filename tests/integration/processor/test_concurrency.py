@@ -16,7 +16,7 @@ import pytest
 from convex_common.domain.severity import Severity
 from convex_common.errors import Conflict
 from convex_common.ids import Ids
-from convex_common.postgres.alert_actions import AlertActions
+from convex_common.postgres.alert_actions import AlertActions, acknowledging, resolving
 from convex_common.postgres.database import Database
 from convex_processor.drainer import ClaimLimits
 from tests.support.postgres import Store
@@ -194,10 +194,10 @@ def test_people_and_processors_at_one_alert(bench: Bench, database: Database) ->
             for row in bench.rows("SELECT id FROM alerts WHERE status <> 'resolved'"):
                 now = dt.datetime.now(dt.UTC)
                 with suppress(Conflict):
-                    actions.acknowledge(workspace_id, row["id"], user_id="ann", if_match=None, now=now)
+                    actions.one(workspace_id, row["id"], acknowledging("ann", now), if_match=None, now=now)
                     acted.append("acknowledged")
                 with suppress(Conflict):
-                    actions.resolve(workspace_id, row["id"], user_id="ann", notes=None, if_match=None, now=now)
+                    actions.one(workspace_id, row["id"], resolving("ann", None, now), if_match=None, now=now)
                     acted.append("resolved")
             bench.trigger(rule_id, severity=Severity.CRITICAL.value)
             bench.age(301)

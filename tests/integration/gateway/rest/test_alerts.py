@@ -10,6 +10,7 @@ import pytest
 
 from convex_common.domain.alert import Status, as_wire
 from convex_common.domain.severity import Severity
+from convex_common.feed import LiveEvent
 from convex_gateway.shapes import alerts as shapes
 from tests.support.rest import Api, token_of
 
@@ -66,6 +67,7 @@ def test_alerts_are_filtered(api: Api) -> None:
 
 def test_bad_filters_are_refused_by_name(api: Api) -> None:
     for query in ("status=open", "severity=bad", "alert_type=x", "since=yesterday", "since=2026-01-01T00:00:00",
+                  "since=0001-01-01T00:00:00%2B14:00",
                   "q=%00", "framework_id=x"):  # fmt: skip
         answer = api.get(f"/alerts?{query}")
         assert answer.status_code == 422, answer.text
@@ -89,6 +91,78 @@ def test_people_acknowledge_and_resolve(api: Api) -> None:
     for action in ("acknowledge", "resolve"):
         value = api.gateway.metrics.registry.get_sample_value("alert_response_seconds_count", {"action": action})
         assert value == 1
+
+
+def test_many_alerts_are_acted_on_at_once(api: Api, elsewhere: uuid.UUID) -> None:
+    framework_id = api.framework()
+    made = [api.alert(framework_id) for _ in range(3)]
+    done = api.alert(framework_id, status=Status.ACKNOWLEDGED)
+    nobodys = uuid.uuid4()
+    ids = [str(made[2].id), str(done.id), str(nobodys), str(made[0].id), str(made[1].id)]
+    answer = api.post("/alerts/bulk", {"ids": ids, "action": "acknowledge"}, role="responder")
+    assert answer.status_code == 200, answer.text
+    page = shapes.BulkAnswer.model_validate_json(answer.content)
+    assert [str(item.id) for item in page.items] == ids
+    assert [item.ok for item in page.items] == [True, False, False, True, True]
+    assert [item.problem.status for item in page.items if item.problem] == [409, 404]
+    for item in answer.json()["items"]:
+        if item["ok"]:
+            assert item["alert"] == api.get(f"/alerts/{item['id']}").json()
+            assert (item["alert"]["status"], item["alert"]["acknowledged_by"]) == ("acknowledged", "responder")
+    offsets = [event.offset for event in api.redis.published if isinstance(event, LiveEvent)]
+    assert offsets == list(range(offsets[0], offsets[0] + 3)), "a frame for each, in order"
+    acts = api.rows("SELECT actor, action, subject FROM audit_log WHERE left(action, 6) = 'alert.' ORDER BY sequence")
+    assert acts == [("responder", "alert.acknowledged", f"alert:{made[n].id}") for n in (2, 0, 1)]
+    resolved = api.post("/alerts/bulk", {"ids": ids, "action": "resolve", "notes": "all of it"}, role="responder")
+    told = [item["alert"]["resolution_notes"] for item in resolved.json()["items"] if item["ok"]]
+    assert told == ["all of it"] * 4
+    token = token_of(elsewhere, "editor", "editor")
+    others = api.post("/alerts/bulk", {"ids": ids, "action": "acknowledge"}, token=token).json()["items"]
+    assert {item["problem"]["status"] for item in others} == {404}
+
+
+def test_a_bad_bulk_is_refused_whole(api: Api) -> None:
+    alert = api.alert(api.framework())
+    one = str(alert.id)
+    for body, field in (
+        ({"ids": [], "action": "acknowledge"}, "ids"),
+        ({"ids": [one, "x"], "action": "acknowledge"}, "ids[1]"),
+        ({"ids": [one, str(uuid.uuid4()), one], "action": "acknowledge"}, "ids[2]"),
+        ({"ids": [str(uuid.uuid4()) for _ in range(501)], "action": "acknowledge"}, "ids"),
+        ({"ids": [one], "action": "delete"}, "action"),
+        ({"ids": [one], "action": "acknowledge", "notes": "x"}, "notes"),
+        ({"ids": [one]}, "action"),
+    ):
+        answer = api.post("/alerts/bulk", body)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field), body
+    assert api.get(f"/alerts/{one}").content == as_wire(alert)
+
+
+def test_a_bulk_sent_again_gets_its_first_answer_again_however_large_its_alerts(api: Api) -> None:
+    framework_id = api.framework()
+    context = {"text": "x" * 60_000}
+    ids = [str(api.alert(framework_id, context=context).id) for _ in range(12)]
+    headers = {"Idempotency-Key": "once"}
+    first = api.post("/alerts/bulk", {"ids": ids, "action": "resolve"}, headers=headers)
+    assert [item["ok"] for item in first.json()["items"]] == [True] * 12
+    given = [item["alert"] is not None for item in first.json()["items"]]
+    assert given == [True] * 8 + [False] * 4
+    again = api.post("/alerts/bulk", {"ids": ids, "action": "resolve"}, headers=headers)
+    assert (again.content, again.headers["idempotency-replayed"]) == (first.content, "true")
+    assert len(api.redis.published) == 12
+
+
+def test_two_bulks_of_the_same_alerts_do_not_block_each_other(api: Api) -> None:
+    framework_id = api.framework()
+    ids = [str(api.alert(framework_id).id) for _ in range(50)]
+    answers = api.at_once(
+        [
+            api.request("POST", "/alerts/bulk", json={"ids": order, "action": "acknowledge"})
+            for order in (ids, ids[::-1]) * 4
+        ]
+    )
+    outcomes = [[item["ok"] for item in answer.json()["items"]] for answer in answers]
+    assert sorted(map(sum, outcomes)) == [0] * 7 + [50]
 
 
 def test_an_action_belongs_to_its_caller_s_trace(api: Api, caplog: pytest.LogCaptureFixture) -> None:

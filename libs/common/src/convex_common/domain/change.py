@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from itertools import chain
 from typing import Any, Self
 
 from convex_common.domain.alert import Alert, Event, Reason
@@ -76,6 +77,14 @@ class Changes:
     entries: tuple[Entry, ...] = ()
     notices: tuple[Notice, ...] = ()
     timers: tuple[Timer, ...] = ()
+
+    @classmethod
+    def of(cls, parts: Iterable[Self]) -> Self:
+        """What several decisions on different alerts come to, in their order."""
+        listed = list(parts)
+        if len(listed) == 1:
+            return listed[0]
+        return cls(**{one.name: tuple(chain(*(getattr(part, one.name) for part in listed))) for one in fields(cls)})
 
     def within(self, traceparent: str) -> Self:
         """The same as part of a trace: what names none of its own belongs to this one."""

@@ -1,22 +1,25 @@
-"""People's actions on an alert: one transaction each, then the live feed and the notifier's hint."""
+"""People's actions on alerts, on one or on many: one transaction, then the live feed and the notifier's hint."""
 
 from __future__ import annotations
 
 import datetime as dt
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
 
 from convex_common.contracts import DELIVERIES_DUE, MAX_DELIVERIES, DeliveryIds
 from convex_common.domain.alert import Alert, as_wire
 from convex_common.domain.audit import Act, differences
 from convex_common.domain.change import Changes
+from convex_common.domain.channel import Channel
 from convex_common.domain.transitions import acknowledge, resolve
-from convex_common.errors import NotFound, PreconditionFailed
+from convex_common.errors import ConvexError, NotFound, PreconditionFailed
 from convex_common.ids import Ids
 from convex_common.logging import bound
 from convex_common.ports import FeedPublisher, HintSender
-from convex_common.postgres.alert_store import lock_one, save
+from convex_common.postgres.alert_store import lock_many, save
 from convex_common.postgres.audit import record_now
 from convex_common.postgres.configuration import load_channels
 from convex_common.postgres.database import Connection, Database
@@ -28,9 +31,35 @@ Keep = Callable[[Connection, bytes], None]
 """Stores what is answered, an alert's JSON, in the transaction of the action."""
 TOLD = ("status", "resolution_notes")
 
+Decide = Callable[[Alert, Callable[[], tuple[Channel, ...]]], Changes]
+"""What an action makes of an alert; a Conflict where its state does not allow it. The channels are read when asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an action made of an alert: its JSON afterwards, or why it was refused and stayed as it was."""
+
+    alert_id: uuid.UUID
+    alert: bytes | None
+    refused: ConvexError | None = None
+
+
+KeepAll = Callable[[Connection, Sequence[Done]], None]
+"""Stores what became of many alerts, in the transaction of the actions."""
+
+
+def acknowledging(user_id: str, now: dt.datetime) -> Decide:
+    """Somebody is on it."""
+    return lambda alert, _: acknowledge(alert, user_id, now)
+
+
+def resolving(user_id: str, notes: str | None, now: dt.datetime) -> Decide:
+    """It is over, says a person."""
+    return lambda alert, channels: resolve(alert, user_id, notes, now, channels())
+
 
 class AlertActions:
-    """Acknowledge and resolve. Synchronous: an event loop calls it in a thread."""
+    """What people do to alerts. Synchronous: an event loop calls it in a thread."""
 
     def __init__(self, database: Database, ids: Ids, publisher: FeedPublisher, sender: HintSender) -> None:
         self._database = database
@@ -38,73 +67,88 @@ class AlertActions:
         self._publisher = publisher
         self._sender = sender
 
-    def acknowledge(
+    def one(
         self,
         workspace_id: uuid.UUID,
         alert_id: uuid.UUID,
+        decide: Decide,
         *,
-        user_id: str,
         if_match: int | None,
         now: dt.datetime,
         keep: Keep | None = None,
     ) -> bytes:
         """The alert's JSON afterwards. NotFound, Conflict, PreconditionFailed (it is not of version `if_match`)."""
-        return self._act(workspace_id, alert_id, if_match, now, keep, lambda alert, _: acknowledge(alert, user_id, now))
 
-    def resolve(
-        self,
-        workspace_id: uuid.UUID,
-        alert_id: uuid.UUID,
-        *,
-        user_id: str,
-        notes: str | None,
-        if_match: int | None,
-        now: dt.datetime,
-        keep: Keep | None = None,
-    ) -> bytes:
-        """The alert's JSON afterwards. NotFound, Conflict, PreconditionFailed."""
-        return self._act(
-            workspace_id,
-            alert_id,
-            if_match,
-            now,
-            keep,
-            lambda alert, connection: resolve(alert, user_id, notes, now, load_channels(connection)),
-        )
-
-    def _act(
-        self,
-        workspace_id: uuid.UUID,
-        alert_id: uuid.UUID,
-        if_match: int | None,
-        now: dt.datetime,
-        keep: Keep | None,
-        decide: Callable[[Alert, Connection], Changes],
-    ) -> bytes:
-        traceparent = new_traceparent()
-        with self._database.transaction(workspace_id) as connection:
-            alert = lock_one(connection, workspace_id, alert_id)
-            if alert is None:
-                raise NotFound("there is no such alert in this workspace")
+        def check(alert: Alert) -> None:
             if if_match is not None and alert.version != if_match:
                 raise PreconditionFailed(
                     f"the alert is of version {alert.version} by now, not {if_match}", cure="load it and decide again"
                 )
-            changes = decide(alert, connection).within(traceparent)
-            record_now(connection, workspace_id, *_acts(alert, changes))
-            written = save(connection, workspace_id, changes, self._ids, now)
-            answer = as_wire(changes.updated[0])
-            if keep is not None:
-                keep(connection, answer)
+
+        def finish(connection: Connection, done: Sequence[Done]) -> None:
+            if done[0].refused is not None:
+                raise done[0].refused
+            if keep is not None and done[0].alert is not None:
+                keep(connection, done[0].alert)
+
+        (done,) = self._act(workspace_id, (alert_id,), decide, now, check, finish)
+        assert done.alert is not None
+        return done.alert
+
+    def many(
+        self,
+        workspace_id: uuid.UUID,
+        alert_ids: Sequence[uuid.UUID],
+        decide: Decide,
+        *,
+        now: dt.datetime,
+        keep: KeepAll | None = None,
+    ) -> list[Done]:
+        """The same for different alerts in one transaction: what became of each, in the order of their ids here."""
+        return self._act(workspace_id, alert_ids, decide, now, lambda _: None, keep or (lambda *_: None))
+
+    def _act(
+        self,
+        workspace_id: uuid.UUID,
+        alert_ids: Sequence[uuid.UUID],
+        decide: Decide,
+        now: dt.datetime,
+        check: Callable[[Alert], None],
+        finish: KeepAll,
+    ) -> list[Done]:
+        traceparent = new_traceparent()
+        with self._database.transaction(workspace_id) as connection:
+            alerts = lock_many(connection, workspace_id, alert_ids)
+            channels = cache(lambda: load_channels(connection))
+            done: list[Done] = []
+            changes: list[Changes] = []
+            acts: list[Act] = []
+            for alert_id in alert_ids:
+                try:
+                    alert = alerts.get(alert_id)
+                    if alert is None:
+                        raise NotFound("there is no such alert in this workspace")
+                    check(alert)
+                    decided = decide(alert, channels)
+                except ConvexError as error:
+                    done.append(Done(alert_id, None, error))
+                    continue
+                changes.append(decided)
+                acts.extend(_acts(alert, decided))
+                done.append(Done(alert_id, as_wire(decided.updated[0])))
+            record_now(connection, workspace_id, *acts)
+            whole = Changes.of(changes).within(traceparent)
+            written = save(connection, workspace_id, whole, self._ids, now)
+            finish(connection, done)
             events = written.live_events()
         self._publisher.publish(events)
         for start in range(0, len(written.delivery_ids), MAX_DELIVERIES):
             chunk = written.delivery_ids[start : start + MAX_DELIVERIES]
             self._sender.send(DELIVERIES_DUE, DeliveryIds(tuple(map(str, chunk))), traceparent)
-        for entry in changes.entries:
-            with bound(workspace_id=workspace_id, alert_id=alert_id):
+        for entry in whole.entries:
+            with bound(workspace_id=workspace_id, alert_id=entry.alert.id):
                 log.info("alert %s", entry.event.value, extra={"user_id": entry.actor})
-        return answer
+        return done
 
 
 def _acts(before: Alert, changes: Changes) -> list[Act]:

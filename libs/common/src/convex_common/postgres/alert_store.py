@@ -32,7 +32,8 @@ LATEST = f"""SELECT x.* FROM unnest(%(fingerprints)b::bytea[]) u(fp) CROSS JOIN 
     SELECT {SELECTED} FROM alerts a WHERE a.workspace_id = %(workspace)s AND a.fingerprint = u.fp
     ORDER BY a.id DESC LIMIT 1 FOR UPDATE) x"""
 
-ONE = f"SELECT {SELECTED} FROM alerts a WHERE a.workspace_id = %(workspace)s AND a.id = %(id)s FOR UPDATE"
+THESE = f"""SELECT {SELECTED} FROM alerts a WHERE a.workspace_id = %(workspace)s AND a.id = ANY(%(ids)b::uuid[])
+    ORDER BY a.fingerprint, a.id FOR UPDATE"""
 
 
 def _unnest(names: Sequence[str], alias: str) -> str:
@@ -144,10 +145,13 @@ def lock_latest(connection: Connection, workspace_id: uuid.UUID, fingerprints: I
     return {alert.fingerprint: alert for alert in alerts}
 
 
-def lock_one(connection: Connection, workspace_id: uuid.UUID, alert_id: uuid.UUID) -> Alert | None:
-    """One alert, locked until the transaction ends."""
-    row = connection.execute(ONE, {"workspace": workspace_id, "id": alert_id}, binary=True).fetchone()
-    return None if row is None else alert_of(row)
+def lock_many(
+    connection: Connection, workspace_id: uuid.UUID, alert_ids: Iterable[uuid.UUID]
+) -> dict[uuid.UUID, Alert]:
+    """Those of these alerts that there are, locked until the transaction ends; in the order in which batches lock."""
+    rows = connection.execute(THESE, {"workspace": workspace_id, "ids": list(alert_ids)}, binary=True).fetchall()
+    alerts = (alert_of(row) for row in rows)
+    return {alert.id: alert for alert in alerts}
 
 
 def save(connection: Connection, workspace_id: uuid.UUID, changes: Changes, ids: Ids, now: dt.datetime) -> Written:

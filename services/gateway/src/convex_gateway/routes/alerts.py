@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -21,18 +21,30 @@ from convex_common.domain.rule import AlertType
 from convex_common.domain.severity import Severity
 from convex_common.errors import Invalid, NotFound
 from convex_common.postgres import alerts_query, timeline
+from convex_common.postgres.alert_actions import Decide, Done, acknowledging, resolving
 from convex_common.redis.cache.cache import Loaded
 from convex_common.redis.cache.classes import ALERTS
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut, moment_cursor_of
-from convex_gateway.problems import NO_NUL
-from convex_gateway.shapes.alerts import Acknowledgement, Alert, AlertPage, Resolution, TimelinePage
+from convex_gateway.problems import NO_NUL, Problems, of_error
+from convex_gateway.shapes.alerts import (
+    Acknowledgement,
+    Alert,
+    AlertPage,
+    BulkAction,
+    BulkAnswer,
+    Resolution,
+    TimelinePage,
+    faults,
+)
 from convex_gateway.shapes.body import Moment
 
 resource = Resource("alerts")
 
 JSON = "application/json"
 ETAG = {"ETag": "The alert's version, for If-Match"}
+BULK_ROOM = 512 * 1024
+"""Bytes of alerts in an answer to many actions: with the rest of it, less than what is kept for an Idempotency-Key."""
 _VERSION = re.compile(r'\s*(?:W/)?"?(\d{1,18})"?\s*')
 _encode = msgspec.json.Encoder().encode
 
@@ -133,16 +145,7 @@ async def acknowledge_alert(
 ) -> Response:
     """Acknowledge an alert: somebody is on it, and it reminds nobody."""
     now = dt.datetime.now(dt.UTC)
-    act = partial(
-        call.gateway.actions.acknowledge,
-        call.workspace_id,
-        alert_id,
-        user_id=call.principal.user_id,
-        if_match=_version(if_match),
-        now=now,
-        keep=call.keeping(_alert),
-    )
-    return _acted(call, "acknowledge", await asyncio.to_thread(act), now)
+    return await _act(call, alert_id, "acknowledge", acknowledging(call.principal.user_id, now), if_match, now)
 
 
 @resource.operation(
@@ -156,17 +159,75 @@ async def resolve_alert(
 ) -> Response:
     """Resolve an alert; it stays closed until its condition has cleared once, or its window has ended."""
     now = dt.datetime.now(dt.UTC)
+    notes = resolution.notes if resolution else None
+    return await _act(call, alert_id, "resolve", resolving(call.principal.user_id, notes, now), if_match, now)
+
+
+@resource.operation("POST", "/alerts/bulk", role=Role.RESPONDER, answer=BulkAnswer)
+async def act_on_alerts(call: Authorized, asked: BulkAction) -> Response:
+    """Do the same to many alerts at once.
+
+    Each is as it would be alone: done, or refused and left as it was. What is done is done in one transaction, and each
+    alert's change is on its timeline, on the live feed and on the audit log.
+    """
+    if wrong := faults(asked):
+        raise Problems(wrong)
+    now, user_id = dt.datetime.now(dt.UTC), call.principal.user_id
+    decide = acknowledging(user_id, now) if asked.action == "acknowledge" else resolving(user_id, asked.notes, now)
+    kept = call.keeping(_json)
+    done = await asyncio.to_thread(
+        partial(
+            call.gateway.actions.many,
+            call.workspace_id,
+            asked.ids,
+            decide,
+            now=now,
+            keep=None if kept is None else lambda connection, done: kept(connection, _outcomes(done)),
+        )
+    )
+    for one in done:
+        if one.alert is not None:
+            _responded(call, asked.action, _glance(one.alert), now)
+    return _json(_outcomes(done))
+
+
+async def _act(
+    call: Authorized, alert_id: uuid.UUID, action: str, decide: Decide, if_match: str | None, now: dt.datetime
+) -> Response:
     act = partial(
-        call.gateway.actions.resolve,
+        call.gateway.actions.one,
         call.workspace_id,
         alert_id,
-        user_id=call.principal.user_id,
-        notes=resolution.notes if resolution else None,
+        decide,
         if_match=_version(if_match),
         now=now,
         keep=call.keeping(_alert),
     )
-    return _acted(call, "resolve", await asyncio.to_thread(act), now)
+    data = await asyncio.to_thread(act)
+    glance = _glance(data)
+    _responded(call, action, glance, now)
+    return _versioned(data, glance)
+
+
+def _responded(call: Authorized, action: str, glance: _Glance, now: dt.datetime) -> None:
+    seconds = max(0.0, (now - glance.triggered_at).total_seconds())
+    call.gateway.metrics.alert_response_seconds.labels(action).observe(seconds)
+
+
+def _outcomes(done: Sequence[Done]) -> bytes:
+    """What became of each; the alerts in full as far as the answer's room goes."""
+    items: list[bytes] = []
+    room = BULK_ROOM
+    for one in done:
+        alert, problem = b"null", b"null"
+        if one.refused is not None:
+            problem = bytes(of_error(one.refused).body)
+        elif one.alert is not None and len(one.alert) <= room:
+            alert = one.alert
+            room -= len(alert)
+        ok = b"true" if one.refused is None else b"false"
+        items.append(b'{"id":"%s","ok":%s,"alert":%s,"problem":%s}' % (str(one.alert_id).encode(), ok, alert, problem))
+    return b'{"items":[' + b",".join(items) + b"]}"
 
 
 def _version(if_match: str | None) -> int | None:
@@ -183,15 +244,12 @@ def _alert(data: bytes) -> Response:
     return _versioned(data, _glance(data))
 
 
-def _acted(call: Authorized, action: str, data: bytes, now: dt.datetime) -> Response:
-    glance = _glance(data)
-    seconds = max(0.0, (now - glance.triggered_at).total_seconds())
-    call.gateway.metrics.alert_response_seconds.labels(action).observe(seconds)
-    return _versioned(data, glance)
-
-
 def _versioned(data: bytes, glance: _Glance) -> Response:
     return Response(data, media_type=JSON, headers={"ETag": f'"{glance.version}"'})
+
+
+def _json(data: bytes) -> Response:
+    return Response(data, media_type=JSON)
 
 
 def _items(items: Iterable[bytes], next_cursor: str | None) -> bytes:

@@ -10,7 +10,9 @@ from pydantic import BaseModel, Field
 
 from convex_common.domain.alert import Event, Reason, Status
 from convex_common.domain.severity import Severity
+from convex_gateway.problems import FieldError
 from convex_gateway.shapes.body import Answer, Body, Words
+from convex_gateway.shapes.problem import Problem
 
 
 class Alert(Answer):
@@ -57,6 +59,44 @@ class Resolution(Body):
     """How it was resolved."""
 
     notes: Words | None = None
+
+
+class BulkAction(Body):
+    """What to do to which alerts."""
+
+    ids: Annotated[list[uuid.UUID], Field(min_length=1, max_length=500)]
+    action: Literal["acknowledge", "resolve"]
+    notes: Words | None = Field(default=None, description="With `resolve`: how they were resolved")
+
+
+def faults(asked: BulkAction) -> list[FieldError]:
+    """What of it does not hold together."""
+    seen: set[uuid.UUID] = set()
+    wrong: list[FieldError] = []
+    for place, alert_id in enumerate(asked.ids):
+        if alert_id in seen:
+            wrong.append(FieldError(field=f"ids[{place}]", message="is there twice"))
+        seen.add(alert_id)
+    if asked.notes is not None and asked.action != "resolve":
+        wrong.append(FieldError(field="notes", message="goes with the action resolve"))
+    return wrong
+
+
+class BulkOutcome(Answer):
+    """What became of one of many."""
+
+    id: uuid.UUID
+    ok: bool
+    alert: Alert | None = Field(
+        description="As it is now; null where it was refused, and with many large ones for the rest beyond 512 KiB"
+    )
+    problem: Problem | None = Field(description="Why it was refused and left as it was; null where it was done")
+
+
+class BulkAnswer(Answer):
+    """What became of each alert, in the order asked for."""
+
+    items: list[BulkOutcome]
 
 
 class LogEntry(Answer):

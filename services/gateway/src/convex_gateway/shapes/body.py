@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import Annotated, Any, Final, TypeVar, cast
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -42,7 +44,15 @@ def _no_number(value: object) -> object:
     return value
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_no_number)]
+def _in_utc(moment: dt.datetime) -> dt.datetime:
+    """Its offset may put it before the first year or after the last."""
+    try:
+        return moment.astimezone(dt.UTC)
+    except OverflowError:
+        raise ValueError("should be a time between the years 1 and 9999") from None
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_in_utc)]
 
 WHOLE = BeforeValidator(_without_fraction)
 """After a StrictInt and its bounds; before them OpenAPI would lose the bounds."""
