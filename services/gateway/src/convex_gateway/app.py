@@ -40,6 +40,7 @@ from convex_gateway.routes import (
     measures,
     members,
     notifications,
+    observations,
     queues,
     rules,
 )
@@ -52,6 +53,7 @@ RESOURCES = (
     rules,
     channels,
     alerts,
+    observations,
     analytics,
     deliveries,
     notifications,
