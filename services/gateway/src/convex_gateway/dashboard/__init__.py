@@ -1,1 +1,1 @@
-"""The pages that the gateway serves at `/` and `/docs`: plain files, no framework, nothing from elsewhere."""
+"""The pages that the gateway serves: the dashboard, built from services/gateway/dashboard, and `/docs`."""

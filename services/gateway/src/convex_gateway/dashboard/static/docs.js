@@ -54,7 +54,7 @@ function operation(path, method, told) {
   return element("details", { class: "operation", id: told.operationId },
     element("summary", {},
       element("span", { class: "method", data: { method } }, method.toUpperCase()), element("code", {}, path),
-      element("span", { class: "summary" }, told.summary ?? ""), role ? element("span", { class: "severity" }, role) : null),
+      element("span", { class: "summary" }, told.summary ?? ""), role ? element("span", { class: "role" }, role) : null),
     told.description ? element("p", {}, ...marked(told.description)) : null,
     parameters.length ? element("h3", {}, "Parameters") : null,
     parameters.length ? table(parameters.map((one) => [`${one.name} (${one.in})`, one.required, one.schema, one.description])) : null,
@@ -105,6 +105,9 @@ async function show() {
   openTarget();
 }
 
+// As the dashboard's reader chose.
+const theme = localStorage.getItem("convex.theme");
+if (theme) document.documentElement.dataset.theme = theme;
 byId("find").addEventListener("input", ({ target }) => {
   const words = target.value.trim().toLowerCase();
   for (const one of document.querySelectorAll(".operation")) {

@@ -1,0 +1,5 @@
+import { Page } from "../design";
+
+export function AlertPage() {
+  return <Page title="Alert">{null}</Page>;
+}

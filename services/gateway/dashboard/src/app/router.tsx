@@ -1,0 +1,130 @@
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  type ErrorComponentProps,
+  Link,
+  lazyRouteComponent,
+  type RouterHistory,
+  redirect,
+} from "@tanstack/react-router";
+import { AlertsPage } from "../alerts/AlertsPage";
+import { EmptyState, Loading, Page, Problem } from "../design";
+import { Frame } from "./Frame";
+
+/** The pages. Each but the first is a file of its own, loaded when one goes there (or points at its link). */
+const root = createRootRoute({ component: () => <Frame />, notFoundComponent: NotFound });
+
+const alerts = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  component: AlertsPage,
+  beforeLoad: ({ location: { hash } }) => {
+    // What e-mails and chat messages link to: /#alert=ID.
+    const id = new URLSearchParams(hash).get("alert");
+    if (id !== null) throw redirect({ to: "/alerts/$id", params: { id }, hash: "", replace: true });
+  },
+});
+const alert = createRoute({
+  getParentRoute: () => root,
+  path: "/alerts/$id",
+  component: lazyRouteComponent(() => import("../alerts/AlertPage"), "AlertPage"),
+});
+const rules = createRoute({
+  getParentRoute: () => root,
+  path: "/rules",
+  component: lazyRouteComponent(() => import("../pages/RulesPage"), "RulesPage"),
+});
+const rule = createRoute({
+  getParentRoute: () => root,
+  path: "/rules/$id",
+  component: lazyRouteComponent(() => import("../pages/RulePage"), "RulePage"),
+});
+const channels = createRoute({
+  getParentRoute: () => root,
+  path: "/channels",
+  component: lazyRouteComponent(() => import("../pages/ChannelsPage"), "ChannelsPage"),
+});
+const deliveries = createRoute({
+  getParentRoute: () => root,
+  path: "/deliveries",
+  component: lazyRouteComponent(() => import("../pages/DeliveriesPage"), "DeliveriesPage"),
+});
+const silences = createRoute({
+  getParentRoute: () => root,
+  path: "/silences",
+  component: lazyRouteComponent(() => import("../pages/SilencesPage"), "SilencesPage"),
+});
+const queues = createRoute({
+  getParentRoute: () => root,
+  path: "/queues",
+  component: lazyRouteComponent(() => import("../pages/QueuesPage"), "QueuesPage"),
+});
+const jobs = createRoute({
+  getParentRoute: () => root,
+  path: "/jobs",
+  component: lazyRouteComponent(() => import("../pages/JobsPage"), "JobsPage"),
+});
+const health = createRoute({
+  getParentRoute: () => root,
+  path: "/health",
+  component: lazyRouteComponent(() => import("../pages/HealthPage"), "HealthPage"),
+});
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("../pages/SettingsPage"), "SettingsPage"),
+});
+
+const tree = root.addChildren([
+  alerts,
+  alert,
+  rules,
+  rule,
+  channels,
+  deliveries,
+  silences,
+  queues,
+  jobs,
+  health,
+  settings,
+]);
+
+export function makeRouter(history?: RouterHistory) {
+  return createRouter({
+    routeTree: tree,
+    ...(history ? { history } : {}),
+    defaultPreload: "intent",
+    defaultPendingMs: 200,
+    defaultPendingComponent: () => <Loading />,
+    defaultErrorComponent: Broken,
+    scrollRestoration: false,
+  });
+}
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: ReturnType<typeof makeRouter>;
+  }
+}
+
+function NotFound() {
+  return (
+    <Page title="There is no such page">
+      <EmptyState title="Nothing is at this address" action={<Link to="/">All alerts</Link>} />
+    </Page>
+  );
+}
+
+/** A page that could not be drawn, or not be loaded: after an update its file has another name. */
+function Broken({ error, reset }: ErrorComponentProps) {
+  const moved = error instanceof Error && /dynamically imported module|module script/i.test(error.message);
+  return (
+    <Page title="This page does not work">
+      <Problem
+        error={moved ? "The dashboard was updated, or the server cannot be reached." : error}
+        retry={moved ? () => location.reload() : reset}
+      />
+    </Page>
+  );
+}

@@ -1,0 +1,12 @@
+export { Badge, SeverityBadge, StatusBadge, type Tone } from "./Badge";
+export { Button, type ButtonProps, buttonClass } from "./Button";
+export { classes } from "./classes";
+export { type Column, DataTable, type DataTableProps } from "./DataTable";
+export { Dialog, FormDialog } from "./Dialog";
+export { EmptyState, Loading, Problem } from "./EmptyState";
+export { Checkbox, type Control, Field, TextArea, TextField } from "./Field";
+export { Facts, Page, Section } from "./Page";
+export { type Option, Select } from "./Select";
+export { TimeAgo } from "./TimeAgo";
+export { Toasts, useToast } from "./Toast";
+export { briefly, clock, day, duration, moment, useNow } from "./time";

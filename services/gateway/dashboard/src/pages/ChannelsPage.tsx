@@ -1,0 +1,5 @@
+import { Page } from "../design";
+
+export function ChannelsPage() {
+  return <Page title="Channels">{null}</Page>;
+}

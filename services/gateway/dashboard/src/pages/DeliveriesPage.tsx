@@ -1,0 +1,5 @@
+import { Page } from "../design";
+
+export function DeliveriesPage() {
+  return <Page title="Deliveries">{null}</Page>;
+}

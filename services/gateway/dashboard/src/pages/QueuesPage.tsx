@@ -1,0 +1,5 @@
+import { Page } from "../design";
+
+export function QueuesPage() {
+  return <Page title="Queues">{null}</Page>;
+}

@@ -1,0 +1,5 @@
+import { Page } from "../design";
+
+export function SilencesPage() {
+  return <Page title="Silences">{null}</Page>;
+}
