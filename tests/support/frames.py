@@ -89,5 +89,42 @@ def the_librarys(data: bytes, max_message: int) -> Heard:
                     events.append(Binary(binary) if decoder is None else Text(text))
     if library.parser_exc is None:
         return Heard(events)
+    if str(library.parser_exc) == "incomplete fragmented message":  # Autobahn's 7.1.5 wants it answered like any close
+        assert library.close_rcvd is not None
+        return Heard([*events, Close(library.close_rcvd.code, library.close_rcvd.reason)])
     assert library.close_sent is not None
     return Heard(events, library.close_sent.code)
+
+
+_NO_LIMIT = (1 << 63) - 1
+_FILLER = b"\x00" * 70_000
+
+
+def check_agreement(data: bytes) -> None:
+    """That whatever bytes these are, the library hears the same and ends by the same code.
+
+    What cannot be right by its header is refused at once here, and there when its payload has come: so that comes.
+    """
+    heard, theirs = ours([data], _NO_LIMIT), the_librarys(data, _NO_LIMIT)
+    if "at most 125" in heard.why:  # also where only the length of a control frame is written in too many bytes
+        assert heard.events == theirs.events[: len(heard.events)], data
+        return
+    if heard.code is not None and theirs.code is None:
+        theirs = the_librarys(data + _FILLER, _NO_LIMIT)
+    if theirs.code is None:  # ours may have heard enough of a frame that has not come to its end
+        assert heard.events == theirs.events, data
+    else:
+        of_64_bits = theirs.code == LibraryCode.MESSAGE_TOO_BIG  # a length that no frame has
+        expected = LibraryCode.PROTOCOL_ERROR if of_64_bits else theirs.code
+        assert (heard.events, heard.code) == (theirs.events, expected), data
+
+
+def check_cuts(data: bytes, max_message: int, sizes: Iterable[int]) -> None:
+    """That cuts change nothing: not between any two bytes, nor after `sizes` bytes in turn."""
+    whole = ours([data], max_message)
+    assert ours((data[at : at + 1] for at in range(len(data))), max_message) == whole, data
+    parts, at = [], 0
+    for size in sizes:
+        parts.append(data[at : at + size])
+        at += size
+    assert ours([*parts, data[at:]], max_message) == whole, data

@@ -57,6 +57,7 @@ HEARD: dict[str, tuple[bytes, list[Event]]] = {
     "close": (client_frame(CLOSE, b"\x03\xe8bye"), [Close(1000, "bye")]),
     "close without a code": (client_frame(CLOSE), [Close(1005, "")]),
     "nothing after a close": (client_frame(CLOSE, b"\x0b\xb8") + b"\xff" * 9, [Close(3000, "")]),
+    "a close within text": (client_frame(TEXT, b"a", fin=False) + client_frame(CLOSE), [Close(1005, "")]),
     "a close of the greatest code": (client_frame(CLOSE, (4999).to_bytes(2, "big")), [Close(4999, "")]),
 }
 
@@ -70,7 +71,6 @@ REFUSED: dict[str, tuple[bytes, int]] = {
     "a ping of 126 bytes": (client_frame(PING, b"x" * 126)[:2], 1002),
     "nothing to continue": (client_frame(CONTINUATION, b"a"), 1002),
     "text within text": (client_frame(TEXT, b"a", fin=False) + client_frame(TEXT, b"b"), 1002),
-    "a close within text": (client_frame(TEXT, b"a", fin=False) + client_frame(CLOSE), 1002),
     "the top bit of a length": (b"\x81\xff\x80" + b"\x00" * 7, 1002),
     "too long by the announced length": (b"\x81\xfe\x03\xe9", 1009),
     "too long by 63 bits": (b"\x82\xff\x7f" + b"\xff" * 7, 1009),

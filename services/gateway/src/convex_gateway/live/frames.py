@@ -229,7 +229,7 @@ class Parser:
         elif opcode == _PONG:
             events.append(Pong(payload))
         else:
-            events.append(_close(payload, within=self._message is not None))
+            events.append(_close(payload))
             self._end()
 
     def _end(self) -> None:
@@ -286,14 +286,12 @@ def _unmasked(data: bytes, mask: bytes) -> bytes:
     return (int.from_bytes(data, "little") ^ int.from_bytes(key, "little")).to_bytes(length, "little")
 
 
-def _close(payload: bytes, *, within: bool) -> Close:
+def _close(payload: bytes) -> Close:
     if len(payload) == 1:
         raise FrameFault(PROTOCOL_ERROR, "a close code has two bytes")
     code, reason = int.from_bytes(payload[:2], "big") if payload else NO_CODE, _decoded(payload[2:])
     if payload and code not in _CODES and not 3000 <= code < 5000:
         raise FrameFault(PROTOCOL_ERROR, f"{code} is no close code that may be sent")
-    if within:
-        raise FrameFault(PROTOCOL_ERROR, "the message before is not complete")
     return Close(code, reason)
 
 
