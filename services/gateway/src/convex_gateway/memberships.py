@@ -6,13 +6,13 @@ import asyncio
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from convex_common.domain.role import Role
 from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.async_database import AsyncDatabase
-from convex_common.postgres.members import role_of
+from convex_common.postgres.members import roles_of
 from convex_common.redis.cache.counts import CacheCounts
 
 FRESH_SECONDS = 30.0
@@ -87,12 +87,52 @@ class Memberships:
         return role
 
 
+class Together:
+    """Questions about a workspace that come while an earlier one is under way are asked in one, right after it.
+
+    After a restart everybody comes back within seconds, each with a question about another member; one by one they
+    would take more than all the rest of a connection.
+    """
+
+    def __init__(self, ask: Callable[[uuid.UUID, Collection[str]], Awaitable[Mapping[str, str]]]) -> None:
+        self._ask = ask
+        self._waiting: dict[uuid.UUID, dict[str, asyncio.Future[Role | None]]] = {}
+        self._asking: dict[uuid.UUID, asyncio.Task[None]] = {}
+
+    async def role_of(self, workspace_id: uuid.UUID, user_id: str) -> Role | None:
+        """As it is at a moment after the question. What `ask` raises is raised for all who asked together."""
+        waiting = self._waiting.setdefault(workspace_id, {})
+        answer = waiting.get(user_id)
+        if answer is None:
+            answer = waiting[user_id] = asyncio.get_running_loop().create_future()
+        if workspace_id not in self._asking:
+            self._asking[workspace_id] = asyncio.create_task(self._work(workspace_id))
+        return await asyncio.shield(answer)
+
+    async def _work(self, workspace_id: uuid.UUID) -> None:
+        try:
+            while waiting := self._waiting.pop(workspace_id, None):
+                await self._answer(workspace_id, waiting)
+        finally:
+            del self._asking[workspace_id]
+
+    async def _answer(self, workspace_id: uuid.UUID, waiting: Mapping[str, asyncio.Future[Role | None]]) -> None:
+        try:
+            found = await self._ask(workspace_id, waiting.keys())
+        except Exception as error:
+            for answer in waiting.values():
+                answer.set_exception(error)
+                answer.exception()  # looked at, also where everybody who asked has gone
+            return
+        for user_id, answer in waiting.items():
+            answer.set_result(Role(found[user_id]) if user_id in found else None)
+
+
 def in_database(database: AsyncDatabase) -> LookUp:
-    """Looks the role up among the workspace's members."""
+    """Looks roles up among the workspace's members."""
 
-    async def look_up(workspace_id: uuid.UUID, user_id: str) -> Role | None:
+    async def ask(workspace_id: uuid.UUID, user_ids: Collection[str]) -> Mapping[str, str]:
         async with database.transaction(workspace_id) as connection:
-            role = await role_of(connection, workspace_id, user_id)
-        return None if role is None else Role(role)
+            return await roles_of(connection, workspace_id, user_ids)
 
-    return look_up
+    return Together(ask).role_of

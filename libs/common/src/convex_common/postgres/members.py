@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Row, Text, any_, delete, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from convex_common.domain.role import Role
@@ -38,11 +38,13 @@ class Standing:
 _COLUMNS = tuple(members.c[name] for name in Member.__dataclass_fields__)
 
 
-async def role_of(connection: AsyncConnection, workspace_id: uuid.UUID, user_id: str) -> str | None:
-    """A member's role; None for somebody who is none."""
-    query = select(members.c.role).where(members.c.workspace_id == workspace_id, members.c.user_id == user_id)
-    role: str | None = (await connection.execute(query)).scalar_one_or_none()
-    return role
+async def roles_of(connection: AsyncConnection, workspace_id: uuid.UUID, user_ids: Collection[str]) -> dict[str, str]:
+    """The roles of those of the users who are members."""
+    asked = any_(literal(list(user_ids), ARRAY(Text)))
+    query = select(members.c.user_id, members.c.role).where(
+        members.c.workspace_id == workspace_id, members.c.user_id == asked
+    )
+    return {row.user_id: row.role for row in await connection.execute(query)}
 
 
 async def missing(connection: AsyncConnection, workspace_id: uuid.UUID, user_ids: Collection[str]) -> set[str]:
