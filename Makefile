@@ -1,6 +1,6 @@
 # Everything a person does here is one of these words.
 .DEFAULT_GOAL := help
-.PHONY: help setup web run test test-long check format chart dashboards bench bench-live bench-scale lock clean
+.PHONY: help setup web run test test-long check format chart dashboards openapi bench bench-live bench-scale lock clean
 
 # Python reads its compiled files everywhere and writes them here, whatever the shell says: without them a gateway
 # takes three times as long to start, and tests start dozens.
@@ -56,6 +56,7 @@ check: $(STAMP) $(NODE_STAMP) ## style, types, import rules
 	@$(BIN)/mypy $(PACKAGES:%=%/src) charts/describe.py charts/dashboards tests
 	@$(BIN)/lint-imports
 	@$(BIN)/python charts/describe.py --check
+	@$(BIN)/python -m convex_gateway.describe | $(NPM) run --silent --workspace @convex-alerts/client openapi -- --check || { echo "the SDK's types are out of date: run make openapi"; exit 1; }
 	@$(NPM) run --silent check
 
 format: $(STAMP) $(NODE_STAMP) ## mend style
@@ -68,6 +69,9 @@ dashboards: $(STAMP) ## write the chart's Grafana dashboards from charts/dashboa
 
 chart: $(STAMP) ## the chart's README and schema, from its values.yaml
 	@$(BIN)/python charts/describe.py
+
+openapi: $(STAMP) $(NODE_STAMP) ## the TypeScript SDK's types, from the gateway's description of its API
+	@$(BIN)/python -m convex_gateway.describe | $(NPM) run --silent --workspace @convex-alerts/client openapi
 
 bench: $(STAMP) ## measure speed beside the peers
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -86,7 +86,7 @@ def run(settings: GatewaySettings) -> int:
     threads = Database(settings.database_url, APPLICATION, size=6, watch=postgres)
     publisher = LivePublisher(settings.cache_redis_url, settings.queue_prefix, watch=cache)
     sender = Sender(settings.redis_url, settings.queue_prefix, watch=redis)
-    gateway = _wired(settings, metrics, threads, publisher, sender)
+    gateway = wired(settings, metrics, threads, publisher, sender)
     app = create_app(gateway, lifespan=_lifespan(gateway, threads))
 
     async def drain() -> None:
@@ -119,7 +119,7 @@ def run(settings: GatewaySettings) -> int:
     return Exit.DONE if server.started else Exit.FAILED
 
 
-def _wired(
+def wired(
     settings: GatewaySettings, metrics: Metrics, threads: Database, publisher: LivePublisher, sender: Sender
 ) -> Gateway:
     measures = Measures()
