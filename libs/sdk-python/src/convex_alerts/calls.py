@@ -18,6 +18,7 @@ T = TypeVar("T")
 PREFIX = "/api/v1"
 PAGE = 200
 Value: TypeAlias = str | int | float | bool | datetime | None
+Filter: TypeAlias = Value | Iterable[str]
 Query: TypeAlias = tuple[tuple[str, str], ...]
 
 
@@ -77,7 +78,7 @@ def once(call: Call[T], idempotency_key: str | None) -> Call[T]:
     return replace(call, idempotency_key=idempotency_key) if idempotency_key else call
 
 
-def asked(**filters: Value | Iterable[str]) -> Query:
+def asked(**filters: Filter) -> Query:
     """A query string's pairs: nothing for None, one pair for each of several."""
     pairs: list[tuple[str, str]] = []
     for name, value in filters.items():

@@ -78,19 +78,27 @@ class Client(Resources["Client"]):
             accepted += self.send(calls.write(models.Accepted, "POST", "observations", body=part)).accepted
         return accepted
 
-    def items(self, collection: str, **filters: str) -> Iterator[Json]:
+    def items(self, collection: str, **filters: calls.Filter) -> Iterator[Json]:
         """Every item of a list such as `frameworks`, as plain JSON."""
         return self.each(calls.listing(dict[str, Any], *collection.split("/"), query=calls.asked(**filters)))
 
-    def get(self, path: str) -> Json:
+    def get(self, path: str, **query: calls.Filter) -> Json:
         """One thing, such as `me` or `alerts/{id}`, as plain JSON."""
-        return self.send(calls.get(dict[str, Any], *path.split("/")))
+        return self.send(calls.get(dict[str, Any], *path.split("/"), query=calls.asked(**query)))
 
-    def create(self, collection: str, body: Mapping[str, Any]) -> Json:
-        """Make one thing from plain JSON; what the service made of it."""
+    def create(self, collection: str, body: object) -> Json:
+        """Make one thing, or do `alerts/{id}/acknowledge`, with plain JSON; what the service made of it."""
         return self.send(calls.write(dict[str, Any], "POST", *collection.split("/"), body=body))
 
-    def ensure(self, collection: str, body: Mapping[str, Any], **filters: str) -> Json:
+    def change(self, path: str, body: object) -> Json:
+        """Change one thing; what it is then."""
+        return self.send(calls.write(dict[str, Any], "PATCH", *path.split("/"), body=body))
+
+    def delete(self, path: str) -> None:
+        """Delete one thing."""
+        self.send(calls.remove(*path.split("/")))
+
+    def ensure(self, collection: str, body: Mapping[str, Any], **filters: calls.Filter) -> Json:
         """The thing of this `name` in the list, made from `body` when there is none."""
         for item in self.items(collection, **filters):
             if item["name"] == body["name"]:

@@ -64,6 +64,29 @@ class Alert(Model, frozen=True, kw_only=True):
         return self.status != "resolved"
 
 
+class ProblemTold(Model, frozen=True, kw_only=True):
+    """Why one of many was refused."""
+
+    status: int
+    title: str
+    detail: str = ""
+
+
+class BulkOutcome(Model, frozen=True, kw_only=True):
+    """What became of one of many alerts: `alert` as it is now where it was done, `problem` where it was refused."""
+
+    id: str
+    ok: bool
+    alert: Alert | None = None
+    problem: ProblemTold | None = None
+
+
+class BulkAnswer(Model, frozen=True, kw_only=True):
+    """What became of each alert, in the order asked for."""
+
+    items: list[BulkOutcome]
+
+
 class DeliveryBrief(Model, frozen=True, kw_only=True):
     """One channel's part of a notification."""
 
@@ -201,6 +224,46 @@ class Delivery(Model, frozen=True, kw_only=True):
     last_error: str | None = None
     finished_at: datetime | None = None
     attempts: list[Attempt] = []
+
+
+class Point(Model, frozen=True, kw_only=True):
+    """What a series did from `at` on, for one step."""
+
+    at: datetime
+    min: float
+    max: float
+    avg: float
+    last: float
+    count: int
+
+
+class Series(Model, frozen=True, kw_only=True):
+    """The observations of one set of labels, put together by equal spans of time, the oldest first."""
+
+    labels: dict[str, str]
+    last_at: datetime
+    last_value: float
+    points: list[Point]
+    cut: bool = False
+
+
+class ObservedMetric(Model, frozen=True, kw_only=True):
+    """A metric over a period; `more`: there are more series than were asked for."""
+
+    framework_id: str
+    metric: str
+    step_seconds: float
+    series: list[Series]
+    more: bool = False
+
+
+class MetricSeen(Model, frozen=True, kw_only=True):
+    """A metric that was observed, and with which labels lately."""
+
+    metric: str
+    series: int
+    last_at: datetime
+    label_sets: list[dict[str, str]] = []
 
 
 class Latency(Model, frozen=True, kw_only=True):

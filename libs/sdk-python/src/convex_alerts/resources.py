@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
@@ -118,6 +118,16 @@ class Alerts(Resource[C]):
         """It is over."""
         body = {"notes": notes} if notes else {}
         return calls.write(models.Alert, "POST", "alerts", alert_id, "resolve", body=body, if_match=version)
+
+    @one
+    def acknowledge_all(self, alert_ids: Sequence[str]) -> Call[models.BulkAnswer]:
+        """Acknowledge up to 500 at once; each has an outcome of its own."""
+        return calls.write(models.BulkAnswer, "POST", "alerts", "bulk", body=_bulk("acknowledge", alert_ids))
+
+    @one
+    def resolve_all(self, alert_ids: Sequence[str], notes: str | None = None) -> Call[models.BulkAnswer]:
+        """Resolve up to 500 at once; each has an outcome of its own."""
+        return calls.write(models.BulkAnswer, "POST", "alerts", "bulk", body=_bulk("resolve", alert_ids, notes))
 
 
 class Frameworks(Resource[C]):
@@ -290,6 +300,35 @@ class Jobs(Resource[C]):
         return calls.write(models.Job, "POST", "jobs", name, "resume")
 
 
+class Observations(Resource[C]):
+    """What was observed, read back. `Client.observe` sends."""
+
+    @one
+    def read(
+        self,
+        framework_id: str,
+        metric: str,
+        *,
+        labels: Mapping[str, str] | None = None,
+        begin: datetime | None = None,
+        end: datetime | None = None,
+        points: int | None = None,
+        limit: int | None = None,
+    ) -> Call[models.ObservedMetric]:
+        """A metric over a period, the last six hours by default: up to `limit` series of up to `points` points."""
+        tests = [f"{name}={value}" for name, value in (labels or {}).items()]
+        query = calls.asked(
+            framework_id=framework_id, metric=metric, label=tests, to=end, points=points, limit=limit, **{"from": begin}
+        )
+        return calls.get(models.ObservedMetric, "observations", query=query)
+
+    @many
+    def metrics(self, framework_id: str) -> Listing[models.MetricSeen]:
+        """The metrics that a framework was observed by, by name."""
+        query = calls.asked(framework_id=framework_id)
+        return calls.listing(models.MetricSeen, "observations", "metrics", query=query)
+
+
 class Triggers(Resource[C]):
     """Alerts that the sender vouches for."""
 
@@ -323,6 +362,7 @@ class Resources(Generic[C]):
         self.deliveries: Deliveries[C] = Deliveries(client)
         self.queues: Queues[C] = Queues(client)
         self.jobs: Jobs[C] = Jobs(client)
+        self.observations: Observations[C] = Observations(client)
         self.triggers: Triggers[C] = Triggers(client)
         self.broadcasts: Broadcasts[C] = Broadcasts(client)
 
@@ -339,6 +379,10 @@ def _alerts(
         framework_id=framework_id, status=status, severity=severity, alert_type=alert_type, since=since, q=q
     )
     return calls.listing(models.Alert, "alerts", query=query)
+
+
+def _bulk(action: str, alert_ids: Sequence[str], notes: str | None = None) -> dict[str, Any]:
+    return calls.given({"ids": alert_ids, "action": action, "notes": notes})
 
 
 def _chosen(ids: Sequence[str] | None) -> dict[str, Sequence[str]]:

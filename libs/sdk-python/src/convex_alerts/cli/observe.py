@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import time
 from collections.abc import Mapping
@@ -11,6 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from convex_alerts.cli import names
+from convex_alerts.cli.command import FAILED, Session, application, command, fail
+from convex_alerts.cli.output import document
+from convex_alerts.replay import Unreadable
+
 if TYPE_CHECKING:
     from convex_alerts.client import Client
     from convex_alerts.replay import Schedule
@@ -19,7 +25,12 @@ TICK = 0.25
 SPEEDS = (0.001, 1_000_000)
 
 
+app = application("Send observations.")
+
+
+@command(app, "observe", context_settings={"ignore_unknown_options": True})  # so that a value may be negative
 def observe(
+    session: Session,
     value: Annotated[
         str | None, typer.Argument(metavar="[VALUE]", help="A number, unless --replay gives many.")
     ] = None,
@@ -31,34 +42,31 @@ def observe(
     framework: Annotated[str | None, typer.Option(help="Its name; made when it is missing.")] = None,
     metric: Annotated[str | None, typer.Option(help="The metric's name; with --replay the file's by default.")] = None,
     label: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="May be repeated.")] = None,
-    url: Annotated[str | None, typer.Option(help="CONVEX_URL, or this machine's instance, by default.")] = None,
-    token: Annotated[str | None, typer.Option(help="CONVEX_TOKEN, or this machine's instance's, by default.")] = None,
 ) -> None:
     """Send observations: one VALUE now, or a recorded series shifted to now with its gaps divided by --speed."""
-    from convex_alerts.cli import connection
-    from convex_alerts.client import Client
-    from convex_alerts.errors import ConvexAlertsError
-    from convex_alerts.replay import Unreadable
-
     if (value is None) == (replay is None):
         raise typer.BadParameter("give either a VALUE or --replay FILE.csv")
     if not SPEEDS[0] <= speed <= SPEEDS[1]:
         raise typer.BadParameter(f"--speed must be from {SPEEDS[0]} to {SPEEDS[1]}")
     number = _number(value) if value is not None else math.nan
-    labels = _labels(label or [])
+    labels = names.pairs(label)
     framework = framework or ("replay" if replay else None)
     metric = metric or (replay.stem if replay else None)
     if not framework or not metric:
         raise typer.BadParameter("a single value needs --framework and --metric")
     try:
-        with Client(*connection.find(url, token)) as client:
-            if replay:
-                _replay(client, replay, speed, framework=framework, metric=metric, labels=labels)
-            else:
-                _send_one(client, number, framework, metric, labels)
-    except (ConvexAlertsError, Unreadable) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+        if replay:
+            told = _replay(session.client, replay, speed, framework=framework, metric=metric, labels=labels)
+        else:
+            told = _send_one(session.client, number, framework, metric, labels)
+    except (Unreadable, UnicodeDecodeError, csv.Error) as error:
+        fail(str(error), FAILED, error)
+    if session.as_json:
+        document(told)
+    elif replay:
+        typer.echo(f"{told['accepted']} observations of {metric} sent to {framework}")
+    else:
+        typer.echo(f"{framework} {metric} {number:g}")
 
 
 def _number(text: str) -> float:
@@ -71,27 +79,19 @@ def _number(text: str) -> float:
     return number
 
 
-def _labels(pairs: list[str]) -> dict[str, str]:
-    labels = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not name or not equals:
-            raise typer.BadParameter(f"--label {pair}: write NAME=VALUE")
-        labels[name] = value
-    return labels
-
-
-def _send_one(client: Client, value: float, framework: str, metric: str, labels: Mapping[str, str]) -> None:
+def _send_one(
+    client: Client, value: float, framework: str, metric: str, labels: Mapping[str, str]
+) -> dict[str, object]:
     from convex_alerts.client import Observation
 
     framework_id = client.ensure("frameworks", {"name": framework})["id"]
-    client.observe([Observation(framework_id, metric, value, labels, datetime.now(UTC))])
-    typer.echo(f"{framework} {metric} {value:g}")
+    accepted = client.observe([Observation(framework_id, metric, value, labels, datetime.now(UTC))])
+    return {"framework": framework, "framework_id": framework_id, "metric": metric, "accepted": accepted}
 
 
 def _replay(
     client: Client, path: Path, speed: float, *, framework: str, metric: str, labels: Mapping[str, str]
-) -> None:
+) -> dict[str, object]:
     from convex_alerts import replay
 
     points = replay.read(path)
@@ -100,7 +100,7 @@ def _replay(
     framework_id = client.ensure("frameworks", {"name": framework})["id"]
     schedule = replay.Schedule(points, speed, datetime.now(UTC))
     accepted = _play(client, schedule, framework_id, metric, labels)
-    typer.echo(f"{accepted} observations of {metric} sent to {framework}")
+    return {"framework": framework, "framework_id": framework_id, "metric": metric, "accepted": accepted}
 
 
 def _play(client: Client, schedule: Schedule, framework_id: str, metric: str, labels: Mapping[str, str]) -> int:
