@@ -225,7 +225,9 @@ def test_a_token_is_renewed_while_the_feed_goes_on(workspace: Workspace, rule: R
 SNIPPETS = [
     (f"{document.name} {number}", code)
     for document in (ROOT / "docs" / "sdk-python.md", ROOT / "libs" / "sdk-python" / "README.md")
-    for number, code in enumerate(re.findall(r"^```python\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL), 1)
+    for number, code in enumerate(
+        re.findall(r"^```python\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL), 1
+    )
 ]
 
 

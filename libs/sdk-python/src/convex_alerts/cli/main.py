@@ -35,9 +35,14 @@ OWN: Final = {
 class Commands(TyperGroup):
     """Knows its commands by name, and imports the one that is used."""
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        names: dict[str, Any] = dict.fromkeys({**OWN, **_others()})
+        self.commands = names  # by which one that is misspelt is guessed
+
     def list_commands(self, ctx: Any) -> list[str]:
         """All of them, by name."""
-        return sorted({*OWN, *_others()})
+        return sorted(self.commands)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command; None where there is none of this name."""

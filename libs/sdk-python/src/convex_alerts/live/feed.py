@@ -119,7 +119,8 @@ class Feed:
             self._do(self._machine.lost(time.monotonic(), reason=f"no token: {error}"))
             return
         try:
-            self._socket = connect(sockets.address_of(self._client.url), **sockets.options(token))
+            opening = connect(sockets.address_of(self._client.url), **sockets.options(token))
+            self._socket = opening.__enter__()  # which is closed by `_drop`
         except sockets.LOST as error:
             self._lost(error)
         else:

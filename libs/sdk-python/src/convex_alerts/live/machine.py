@@ -132,6 +132,8 @@ class Machine:
 
     def stop(self) -> list[Action]:
         """The reader wants no more."""
+        if self._over:
+            return []
         return self._end(State.CLOSED)
 
     def opened(self, now: float) -> list[Action]:
