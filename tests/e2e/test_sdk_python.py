@@ -46,7 +46,7 @@ ALERTS = 30
 
 @pytest.fixture
 def client(workspace: Workspace) -> Iterator[Client]:
-    patient = partial(Client, tries=100, timeout=20, sleep=lambda _: time.sleep(0.25))
+    patient = partial(Client, tries=480, timeout=20, sleep=lambda _: time.sleep(0.25))
     with patient(workspace.stack.url, workspace.token) as made:
         yield made
 
@@ -164,8 +164,8 @@ def test_feeds_miss_and_double_nothing_while_the_gateway_is_killed(
         client.triggers.send(Trigger(rule.id, 200, labels={"n": str(number)}))
         if number in (ALERTS // 3, 2 * ALERTS // 3):
             workspace.stack.kill("gateway")
-    assert done.wait(60), f"{len(seen)} of {ALERTS}"
-    thread.join(60)
+    assert done.wait(120), f"{len(seen)} of {ALERTS}"
+    thread.join(120)
     for changes in (seen, followed):
         offsets = [change.position.offset for change in changes]
         assert offsets == list(range(offsets[0], offsets[0] + ALERTS))
