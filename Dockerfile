@@ -39,13 +39,14 @@ RUN --mount=type=cache,target=/root/.cache/uv \
 
 COPY libs/common libs/common
 COPY libs/sdk-python libs/sdk-python
+COPY libs/detection libs/detection
 COPY libs/admin libs/admin
 COPY services services
 RUN for package in libs/* services/*; do \
         "$TOOLS/bin/uv" build --quiet --offline --wheel --no-build-isolation --python "$TOOLS" --out-dir "$WHEELS" "$package" || exit 1; \
     done && \
     "$TOOLS/bin/uv" pip install --quiet --python "$CONVEX" --offline --no-index --find-links "$WHEELS" --no-deps --compile-bytecode \
-        convex-admin convex-alerts convex-analytics convex-common convex-gateway convex-notifier convex-processor convex-scheduler && \
+        convex-admin convex-alerts convex-analytics convex-common convex-detection convex-gateway convex-notifier convex-processor convex-scheduler && \
     "$TOOLS/bin/uv" pip check --quiet --python "$CONVEX"
 
 # ---- sbom: a file on its own
@@ -92,10 +93,11 @@ COPY --chmod=0755 image/reload /opt/reloading/reload
 RUN for service in gateway processor notifier analytics scheduler; do ln -s reload "/opt/reloading/convex-$service"; done
 COPY --chown=10001:10001 libs/common /src/libs/common
 COPY --chown=10001:10001 libs/sdk-python /src/libs/sdk-python
+COPY --chown=10001:10001 libs/detection /src/libs/detection
 COPY --chown=10001:10001 libs/admin /src/libs/admin
 COPY --chown=10001:10001 services /src/services
 ENV PATH=/opt/reloading:$PATH \
-    PYTHONPATH=/src/libs/common/src:/src/libs/sdk-python/src:/src/libs/admin/src:/src/services/gateway/src:/src/services/processor/src:/src/services/notifier/src:/src/services/analytics/src:/src/services/scheduler/src
+    PYTHONPATH=/src/libs/common/src:/src/libs/detection/src:/src/libs/sdk-python/src:/src/libs/admin/src:/src/services/gateway/src:/src/services/processor/src:/src/services/notifier/src:/src/services/analytics/src:/src/services/scheduler/src
 USER 10001:10001
 
 # ---- the image

@@ -7,9 +7,10 @@
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
+NAB ?= ../shared/bench/nab
 VENV   := .venv
 BIN    := $(VENV)/bin
-PACKAGES := libs/common libs/sdk-python libs/admin libs/dev services/gateway services/processor services/notifier services/analytics services/scheduler
+PACKAGES := libs/common libs/detection libs/sdk-python libs/admin libs/dev services/gateway services/processor services/notifier services/analytics services/scheduler
 STAMP  := $(VENV)/.installed
 NPM    := libs/sdk-typescript/npm
 NODE_PACKAGES := libs/sdk-typescript/client libs/sdk-typescript/react services/gateway/dashboard
@@ -17,7 +18,7 @@ NODE_STAMP := node_modules/.installed
 PAGES  := services/gateway/src/convex_gateway/dashboard/built/index.html
 WEB_SOURCES := $(shell find $(NODE_PACKAGES) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/tests/*' 2>/dev/null)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
-OWN := $(patsubst %,--no-emit-package convex-%,common alerts admin dev gateway processor notifier analytics scheduler)
+OWN := $(patsubst %,--no-emit-package convex-%,common detection alerts admin dev gateway processor notifier analytics scheduler)
 
 help: ## these words
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +79,9 @@ bench: $(STAMP) ## measure speed beside the peers
 
 bench-live: $(STAMP) ## measure the live feed beside stock servers and the limit, and in a browser
 	@$(BIN)/python -m tests.bench.live $(ARGS)
+
+bench-detection: $(STAMP) ## how well the detector finds what people labelled, where NAB names such a folder
+	@$(BIN)/python -m tests.bench.detection --data $(NAB) $(ARGS)
 
 bench-scale: $(STAMP) ## what an alert costs by stage, and a model of larger loads
 	@$(BIN)/python -m tests.bench.scale $(ARGS)
