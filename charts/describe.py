@@ -165,6 +165,7 @@ RULES: Final[Mapping[str, Schema]] = {
     "allowedOrigins": STRINGS,
     "forwardedAllowIps": STRINGS,
     "egressAllow": STRINGS,
+    "websocket.server": choice("lean", "uvicorn"),
     "websocket.heartbeatIntervalMs": {"type": "integer", "minimum": 100},
     "websocket.timeoutMs": {"type": "integer", "minimum": 200},
     "websocket.connectRate": RATE,

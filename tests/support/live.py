@@ -8,6 +8,7 @@ import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
@@ -32,17 +33,21 @@ from convex_common.postgres.database import Limits
 from convex_gateway import api_keys
 from convex_gateway.auth import Authenticator
 from convex_gateway.context import Gateway
+from convex_gateway.head_limit import HeadLimit
 from convex_gateway.live.endpoint import routes
 from convex_gateway.live.history import History
 from convex_gateway.live.hub import Hub, Timing
+from convex_gateway.live.lobby import Terms
 from convex_gateway.live.server import DrainingServer, options
-from convex_gateway.live.session import Terms
 from convex_gateway.memberships import Memberships, in_database
 from convex_gateway.origins import Site
 from convex_gateway.settings import GatewaySettings
 from convex_gateway.signin.sessions import Sessions
 from convex_gateway.tokens import SecretSource, TokenReader
 from tests.support.postgres import Store
+
+WS_SERVER: ContextVar[str] = ContextVar("WS_SERVER", default="lean")
+"""Whose WebSocket protocol a test's gateways speak, unless it says so itself."""
 
 SECRET = "a secret of thirty-two bytes or more"
 
@@ -97,6 +102,7 @@ async def live_gateway(
     measures = Measures()
     tokens = TokenReader(SecretSource(SECRET, algorithms=["HS256"], issuer="convex"), audience="convex")
     sessions = Sessions(database, metrics, Ids(), Site())
+    settings.setdefault("ws_server", WS_SERVER.get())
     authenticator = Authenticator(
         tokens, Memberships(in_database(database), metrics), api_keys.in_database(database, metrics), sessions
     )
@@ -124,7 +130,15 @@ async def live_gateway(
         metrics=metrics,
     )
     app = Starlette(routes=routes(cast(Gateway, gateway), terms))
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off", **options())
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=0,
+        http=HeadLimit,
+        log_level="warning",
+        lifespan="off",
+        **options(gateway.settings.ws_server),
+    )
     server = DrainingServer(config, hub.drain)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     await hub.start()

@@ -126,6 +126,7 @@ SMTP_HOST: {value: {{ . | quote }}}
 {{- if .allowedOrigins }}
 WS_ALLOWED_ORIGINS: {value: {{ join "," .allowedOrigins | quote }}}
 {{- end }}
+WS_SERVER: {value: {{ .server }}}
 WS_HEARTBEAT_INTERVAL: {value: {{ include "convex-alerts.number" .heartbeatIntervalMs | quote }}}
 WS_TIMEOUT: {value: {{ include "convex-alerts.number" .timeoutMs | quote }}}
 WS_MAX_PER_USER: {value: {{ include "convex-alerts.number" .maxPerUser | quote }}}

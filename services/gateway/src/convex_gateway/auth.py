@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from starlette import types
 
@@ -14,7 +16,25 @@ from convex_gateway.api_keys import ApiKeys
 from convex_gateway.memberships import Memberships
 from convex_gateway.principal import Principal
 from convex_gateway.signin.sessions import Sessions
-from convex_gateway.tokens import TokenReader
+from convex_gateway.tokens import Claims, TokenReader, Verified
+
+
+@dataclass(frozen=True, slots=True)
+class KeyText:
+    """An API key that let somebody in."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionToken:
+    """A session's token that let somebody in."""
+
+    text: str
+
+
+Proof: TypeAlias = Verified | KeyText | SessionToken
+"""What let somebody in, kept to look again whether it still does: of a JWT what it said, not the token."""
 
 
 class Authenticator:
@@ -65,9 +85,26 @@ class Authenticator:
 
     async def from_token(self, token: str) -> Principal:
         """Of a JWT or an API key alone, as sockets send it. Unauthorized (naming why), StoreUnavailable."""
+        return (await self.admit(token))[0]
+
+    async def admit(self, token: str) -> tuple[Principal, Proof]:
+        """The same for who stays: `again` takes the proof. Unauthorized (naming why), StoreUnavailable."""
         if token.startswith(api_key.START):
-            return await self._from_key(token)
-        claims = await self._tokens.read(token, self._clock())
+            return await self._from_key(token), KeyText(token)
+        verified = await self._tokens.verified(token, self._clock())
+        return await self._from_claims(verified.claims), verified
+
+    async def again(self, proof: Proof) -> Principal:
+        """Who it is now. Unauthorized (naming why), StoreUnavailable."""
+        match proof:
+            case KeyText(text):
+                return await self._from_key(text)
+            case SessionToken(text):
+                return await self.from_session(text)
+            case Verified():
+                return await self._from_claims(self._tokens.again(proof, self._clock()))
+
+    async def _from_claims(self, claims: Claims) -> Principal:
         role = await self.memberships.role_of(claims.workspace_id, claims.user_id)
         if role is None:
             raise Unauthorized("the token's subject is no member of its workspace")

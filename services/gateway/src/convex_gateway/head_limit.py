@@ -86,9 +86,11 @@ class HeadLimit(HttpToolsProtocol):
             super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
-        """The same."""
+        """The same. Then another protocol has the connection, and this one must not stay in a cycle with its parser."""
         if not self.transport.is_closing():
             super().handle_websocket_upgrade()
+            self.parser = None  # type: ignore[assignment]  # as uvicorn does when a connection is lost
+            del self.scope, self.headers
 
     def _heard(self) -> None:
         if self._waiting is not None:

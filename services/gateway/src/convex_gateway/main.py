@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import gc
 import logging
 import signal
 import sys
@@ -43,6 +42,7 @@ from convex_gateway.app import Lifespan, create_app
 from convex_gateway.auth import Authenticator
 from convex_gateway.context import Gateway
 from convex_gateway.documents import Documents
+from convex_gateway.garbage import Garbage
 from convex_gateway.head_limit import HeadLimit
 from convex_gateway.ingest.writer import InboxWriter
 from convex_gateway.jwks import KeySet
@@ -201,7 +201,7 @@ def _config(settings: GatewaySettings, app: FastAPI) -> uvicorn.Config:
         forwarded_allow_ips=settings.forwarded_allow_ips,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=GRACE,
-        **options(),
+        **options(settings.ws_server),
     )
 
 
@@ -211,6 +211,8 @@ def _lifespan(gateway: Gateway, threads: Database) -> Lifespan:
     stores = gateway.metrics.stores
     vigil = Vigil({stores.watch(POSTGRES): gateway.database.reachable, stores.watch(REDIS): gateway.sender.reachable})
 
+    garbage = Garbage(lambda: gateway.hub.sockets)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         threads.open()
@@ -219,12 +221,12 @@ def _lifespan(gateway: Gateway, threads: Database) -> Lifespan:
         await gateway.hub.start()
         if gateway.keys is not None:
             gateway.keys.start()
-        gc.collect()
-        gc.freeze()
+        garbage.start()
         gateway.serving = True
         log.info("serving", extra={"port": gateway.settings.gateway_port})
         yield
         gateway.serving = False
+        await garbage.stop()
         await vigil.stop()
         await gateway.writer.stop()
         await gateway.hub.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
@@ -83,6 +83,10 @@ class GatewaySettings(CommonSettings):
         default=None, description="give what the notifier is given; without it there are no e-mail channels"
     )
 
+    ws_server: Literal["lean", "uvicorn"] = Field(
+        default="lean",
+        description="give lean, or uvicorn whose own protocol takes ten times as much",
+    )
     ws_heartbeat_interval: int = Field(default=30_000, ge=100, description="give milliseconds, 100 or more")
     ws_timeout: int = Field(default=60_000, ge=200, description="give milliseconds, 200 or more")
     ws_allowed_origins: str = Field(default="", description="give origins such as https://alerts.example.com")

@@ -7,7 +7,7 @@ import math
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import jwt
@@ -98,6 +98,20 @@ class JwksSource:
         return verifier.key is not None and self._keys.holds(verifier.key)
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A token whose signature was good, and by what. Held against the time and the source's keys at each look."""
+
+    claims: Claims
+    source: Source
+    verifier: Verifier
+
+    @property
+    def holds(self) -> bool:
+        """Whether what verified it is good still."""
+        return self.source.holds(self.verifier)
+
+
 class TokenReader:
     """Verifies a token's signature once and remembers its claims by the token's digest, for the latest 10,000.
 
@@ -111,28 +125,40 @@ class TokenReader:
             raise ValueError("an algorithm belongs to one source")
         self._audience = audience
         self._remembered = remembered
-        self._known: OrderedDict[bytes, tuple[Claims, Source, Verifier]] = OrderedDict()
+        self._known: OrderedDict[bytes, Verified] = OrderedDict()
+        self._workspaces: dict[uuid.UUID, uuid.UUID] = {}
 
     async def read(self, token: str, now: float) -> Claims:
         """The claims, or Unauthorized with the reason and without the token. `now` in seconds since the epoch.
 
         StoreUnavailable where its issuer's keys are not known and cannot be fetched.
         """
+        return (await self.verified(token, now)).claims
+
+    async def verified(self, token: str, now: float) -> Verified:
+        """The same with what verified it, for who looks `again` later and would not keep the token."""
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         known = self._known.get(digest)
-        if known is None or not known[1].holds(known[2]):
+        if known is None or not known.holds:
             known = await self._verified(token)
             self._known[digest] = known
             if len(self._known) > self._remembered:
                 self._known.popitem(last=False)
         self._known.move_to_end(digest)
-        claims = known[0]
-        if claims.expires_at <= now:
+        if known.claims.expires_at <= now:
             self._known.pop(digest, None)
-            raise Unauthorized("the token has expired", cure="sign in again")
-        return claims
+            raise _expired()
+        return known
 
-    async def _verified(self, token: str) -> tuple[Claims, Source, Verifier]:
+    def again(self, known: Verified, now: float) -> Claims:
+        """The claims of a token that was verified before, as far as they are good still. Unauthorized."""
+        if known.claims.expires_at <= now:
+            raise _expired()
+        if not known.holds:
+            raise Unauthorized("the key that signed the token is its issuer's no more", cure="sign in again")
+        return known.claims
+
+    async def _verified(self, token: str) -> Verified:
         if len(token) > LONGEST_TOKEN:
             raise Unauthorized("the token is too long to be one of ours")
         header = _header(token)
@@ -145,8 +171,14 @@ class TokenReader:
                 payload = self._decoded(token, verifier.public, algorithm, source.issuer)
             except jwt.InvalidSignatureError:
                 continue
-            return _claims(payload), source, verifier
+            return Verified(self._shared(_claims(payload)), source, verifier)
         raise Unauthorized("the token's signature is not ours")
+
+    def _shared(self, claims: Claims) -> Claims:
+        """The same with a workspace's id that all its tokens share: ten thousand of them are one workspace's."""
+        if len(self._workspaces) >= self._remembered:
+            self._workspaces.clear()
+        return replace(claims, workspace_id=self._workspaces.setdefault(claims.workspace_id, claims.workspace_id))
 
     def _decoded(self, token: str, key: Any, algorithm: str, issuer: str) -> dict[str, Any]:
         try:
@@ -166,6 +198,10 @@ class TokenReader:
         except (ValueError, TypeError, RecursionError):
             raise Unauthorized("the token is malformed") from None
         return payload
+
+
+def _expired() -> Unauthorized:
+    return Unauthorized("the token has expired", cure="sign in again")
 
 
 def _header(token: str) -> Mapping[str, Any]:

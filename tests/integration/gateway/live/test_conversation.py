@@ -17,12 +17,13 @@ from websockets.exceptions import InvalidStatus
 from convex_common import feed
 from convex_common.feed import LiveBroadcast, LiveNotification
 from convex_common.postgres.bootstrap import ensure_member, ensure_workspace
-from convex_gateway.live.session import Terms
+from convex_gateway.live.lobby import Terms
 from tests.support.live import Log, Watcher, live_gateway, publish, token, watcher
 from tests.support.postgres import Store
 from tests.support.valkey import Valkey
 
 
+@pytest.mark.over_both
 def test_signing_in(store: Store, valkey: Valkey, queue_prefix: str) -> None:
     good = token(store.workspace_id)
     told = {"workspace_id": str(store.workspace_id), "user_id": "owner", "heartbeat_interval": 30_000}
@@ -46,6 +47,7 @@ def test_signing_in(store: Store, valkey: Valkey, queue_prefix: str) -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.over_both
 def test_refused_credentials(store: Store, valkey: Valkey, queue_prefix: str) -> None:
     good = token(store.workspace_id)
     cases: list[tuple[str, dict[str, Any], dict[str, Any] | None]] = [
@@ -74,6 +76,7 @@ def test_refused_credentials(store: Store, valkey: Valkey, queue_prefix: str) ->
     asyncio.run(scenario())
 
 
+@pytest.mark.over_both
 def test_origins(store: Store, valkey: Valkey, queue_prefix: str) -> None:
     good = token(store.workspace_id)
 
@@ -93,6 +96,7 @@ def test_origins(store: Store, valkey: Valkey, queue_prefix: str) -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.over_both
 def test_plain_http_is_told_what_to_do(store: Store, valkey: Valkey, queue_prefix: str) -> None:
     async def scenario() -> None:
         async with live_gateway(store.url, valkey.url, queue_prefix) as gateway, httpx.AsyncClient() as client:
@@ -103,6 +107,7 @@ def test_plain_http_is_told_what_to_do(store: Store, valkey: Valkey, queue_prefi
     asyncio.run(scenario())
 
 
+@pytest.mark.over_both
 def test_faults_are_logged_with_who_it_was(
     store: Store, valkey: Valkey, queue_prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -123,6 +128,7 @@ def test_faults_are_logged_with_who_it_was(
     assert vars(record).items() >= told.items()
 
 
+@pytest.mark.over_both
 def test_silence_before_auth(store: Store, valkey: Valkey, queue_prefix: str) -> None:
     async def scenario() -> None:
         async with (
@@ -134,6 +140,7 @@ def test_silence_before_auth(store: Store, valkey: Valkey, queue_prefix: str) ->
     asyncio.run(scenario())
 
 
+@pytest.mark.over_both
 def test_expiry_and_renewal(store: Store, valkey: Valkey, queue_prefix: str) -> None:
     ensure_member(store.owner_url, store.workspace_id, "other", "viewer")
 
@@ -187,6 +194,7 @@ def test_a_member_who_was_removed(
     asyncio.run(scenario())
 
 
+@pytest.mark.over_both
 def test_malformed_frames(store: Store, valkey: Valkey, queue_prefix: str) -> None:
     async def scenario() -> None:
         async with live_gateway(store.url, valkey.url, queue_prefix) as gateway:
@@ -214,6 +222,7 @@ def test_malformed_frames(store: Store, valkey: Valkey, queue_prefix: str) -> No
     asyncio.run(scenario())
 
 
+@pytest.mark.over_both
 def test_subscribing(store: Store, valkey: Valkey, queue_prefix: str) -> None:
     log = Log(store)
     shop = log.framework("shop")
@@ -292,10 +301,11 @@ def test_limits(store: Store, valkey: Valkey, queue_prefix: str) -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.over_both
 def test_heartbeat(store: Store, valkey: Valkey, queue_prefix: str) -> None:
     async def scenario() -> None:
         async with live_gateway(
-            store.url, valkey.url, queue_prefix, ws_heartbeat_interval=200, ws_timeout=800
+            store.url, valkey.url, queue_prefix, ws_heartbeat_interval=200, ws_timeout=2_000
         ) as gateway:
             good = token(store.workspace_id)
             async with watcher(gateway.url, good, ping_interval=None) as lively:
@@ -354,6 +364,7 @@ def test_notifications_and_broadcasts(store: Store, valkey: Valkey, queue_prefix
     asyncio.run(scenario())
 
 
+@pytest.mark.over_both
 def test_drain(store: Store, valkey: Valkey, queue_prefix: str) -> None:
     async def scenario() -> None:
         async with (

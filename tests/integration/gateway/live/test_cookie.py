@@ -16,7 +16,7 @@ from convex_common.domain.role import Role
 from convex_common.ids import Ids
 from convex_common.metrics import Metrics
 from convex_common.postgres.async_database import AsyncDatabase
-from convex_gateway.live.session import Terms
+from convex_gateway.live.lobby import Terms
 from convex_gateway.origins import Site
 from convex_gateway.principal import Principal
 from convex_gateway.signin.sessions import Sessions

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 import psycopg
+import pytest
 
 from convex_common.errors import StoreUnavailable
 from convex_common.feed import LiveEvent
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_gateway.live.history import History, Position
 from convex_gateway.live.hub import Timing
-from convex_gateway.live.session import Terms
+from convex_gateway.live.lobby import Terms
 from tests.support.live import Log, Watcher, live_gateway, publish, token, watcher
 from tests.support.postgres import Store
 from tests.support.valkey import Valkey
@@ -33,6 +34,7 @@ class SwitchedHistory(History):
         return await super().positions(workspace_ids)  # type: ignore[arg-type]
 
 
+@pytest.mark.over_both
 def test_live_by_framework_and_workspace(store: Store, valkey: Valkey, queue_prefix: str) -> None:
     log = Log(store)
     shop, bank = log.framework("shop"), log.framework("bank")
@@ -273,6 +275,7 @@ def test_a_restore_sends_everybody_back(store: Store, valkey: Valkey, queue_pref
     asyncio.run(scenario())
 
 
+@pytest.mark.over_both
 def test_a_slow_consumer_is_let_go_and_delays_nobody(store: Store, valkey: Valkey, queue_prefix: str) -> None:
     log = Log(store)
     shop = log.framework("shop")

@@ -14,7 +14,7 @@ from convex_common.feed import LiveRevocation
 from convex_common.postgres.bootstrap import ensure_member
 from convex_gateway import api_keys, memberships
 from convex_gateway.live.hub import Timing
-from convex_gateway.live.session import Terms
+from convex_gateway.live.lobby import Terms
 from convex_gateway.signin import sessions
 from tests.support.live import Log, live_gateway, publish, token, watcher
 from tests.support.postgres import Store

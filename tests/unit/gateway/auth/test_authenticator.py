@@ -16,7 +16,7 @@ from convex_common.metrics import Metrics
 from convex_gateway.auth import Authenticator
 from convex_gateway.memberships import FRESH_SECONDS, Memberships
 from convex_gateway.principal import Principal
-from convex_gateway.tokens import Claims
+from convex_gateway.tokens import Claims, SecretSource, Verified, Verifier
 
 WORKSPACE = uuid.uuid4()
 
@@ -25,11 +25,13 @@ class Tokens:
     """Every token is good and says this."""
 
     def __init__(self, role: Role = Role.OWNER) -> None:
-        self.claims = Claims(WORKSPACE, "ada", role, 100.0, operator=False)
+        secret = SecretSource("secret", algorithms=["HS256"], issuer="convex")
+        claims = Claims(WORKSPACE, "ada", role, 100.0, operator=False)
+        self.known = Verified(claims, secret, Verifier("secret"))
 
-    async def read(self, token: str, now: float) -> Claims:
+    async def verified(self, token: str, now: float) -> Verified:
         assert token == "token"
-        return self.claims
+        return self.known
 
 
 class Members:

@@ -8,7 +8,10 @@ from enum import IntEnum
 class CloseCode(IntEnum):
     """The codes of the contract, and RFC 6455's where they say it."""
 
+    PROTOCOL_ERROR = 1002
     UNSUPPORTED = 1003
+    INVALID_DATA = 1007
+    TOO_BIG = 1009
     RESTART = 1012
     MALFORMED = 4400
     CREDENTIALS = 4401

@@ -23,6 +23,7 @@ from convex_gateway.live.ordering import MAX_AHEAD, Gap, Ordering, Standing
 from convex_gateway.live.replays import Replays
 from convex_gateway.live.ring import Ring
 from convex_gateway.live.socket import Socket
+from convex_gateway.live.traffic import Traffic
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ _EPOCH_CHANGED: Final = text_frame(
 class WorkspaceFeed:
     """Begins when it has learnt its position from PostgreSQL; until then it keeps what Redis brings.
 
-    `check_soon` asks the hub to compare positions now. `count_sent` counts frames.
+    `check_soon` asks the hub to compare positions now.
     """
 
     def __init__(
@@ -46,9 +47,10 @@ class WorkspaceFeed:
         history: History,
         *,
         check_soon: Callable[[], None],
-        count_sent: Callable[[int], None],
+        traffic: Traffic,
     ) -> None:
         self.workspace_id = workspace_id
+        self.traffic = traffic
         self.sockets: set[Socket] = set()
         self.started = asyncio.Event()
         self.followed = False
@@ -58,11 +60,10 @@ class WorkspaceFeed:
         self._ring = Ring()
         self.replays = Replays(workspace_id, history, self._ring)
         self._check_soon = check_soon
-        self._count_sent = count_sent
         self._subscribers: dict[Scope, set[Socket]] = {}
         self._before_start: list[LiveEvent] = []
         self._ordering: Ordering | None = None
-        self._fanout = FanOut(0, count_sent)
+        self._fanout = FanOut(0, traffic.sent)
         self._filling: asyncio.Task[None] | None = None
         self._recovering = False
 
@@ -169,7 +170,7 @@ class WorkspaceFeed:
 
     def _start(self, position: Position) -> None:
         self._ordering = Ordering(position.epoch, position.offset)
-        self._fanout = FanOut(position.offset, self._count_sent)
+        self._fanout = FanOut(position.offset, self.traffic.sent)
         early, self._before_start = self._before_start, []
         self.started.set()
         for event in early:
@@ -182,7 +183,7 @@ class WorkspaceFeed:
         self._filling = None
         self._ring.clear()
         self._ordering = Ordering(position.epoch, position.offset)
-        self._fanout = FanOut(position.offset, self._count_sent)
+        self._fanout = FanOut(position.offset, self.traffic.sent)
         self._fanout.push(Round(self._everybody, _tell_epoch_changed))
 
     def _offer(self, event: LiveEvent) -> None:

@@ -16,9 +16,11 @@ from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.redis.live import AsyncLiveSubscriber
+from convex_gateway.live import protocol
 from convex_gateway.live.beat import Beat
 from convex_gateway.live.closing import CloseCode
 from convex_gateway.live.feed import WorkspaceFeed
+from convex_gateway.live.frames import text_frame
 from convex_gateway.live.frameworks import Frameworks
 from convex_gateway.live.history import History, Position
 from convex_gateway.live.socket import Socket
@@ -29,6 +31,9 @@ log = logging.getLogger(__name__)
 _YIELD_EVERY: Final = 64
 _DRAIN_BATCH: Final = 128
 _RESTART_AFTER: Final = 1.0
+_COME_BACK_EVERY_MS: Final = 2
+_COME_BACK_WITHIN_MS: Final = 10_000
+"""Clients of a gateway that stops come to the others at no more than 500 a second, but all within ten seconds."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Hub:
     ) -> None:
         self.traffic = Traffic(metrics, measures)
         self.frameworks = Frameworks(database)
+        self.draining = False
         self._timing = timing or Timing()
         self.beat = Beat(self._timing.beat)
         self._history = history or History(database)
@@ -73,6 +79,11 @@ class Hub:
         self._due = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def sockets(self) -> int:
+        """How many are signed in."""
+        return sum(len(feed.sockets) for feed in self._feeds.values())
 
     async def start(self) -> None:
         """Begin to follow; waits for no store."""
@@ -91,12 +102,15 @@ class Hub:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def drain(self, within: float = 3.0) -> None:
-        """Close every socket with 1012 in jittered batches, so that the clients do not all come back at once."""
+        """Close every socket with 1012 in jittered batches, each told when to come back: not all at once."""
+        self.draining = True
         sockets = [socket for feed in self._feeds.values() for socket in feed.sockets]
         random.shuffle(sockets)
         batches = [sockets[start : start + _DRAIN_BATCH] for start in range(0, len(sockets), _DRAIN_BATCH)]
+        spread = min(_COME_BACK_WITHIN_MS, len(sockets) * _COME_BACK_EVERY_MS)
         for batch in batches:
             for socket in batch:
+                socket.send(text_frame(protocol.restart(random.randint(0, spread))))  # noqa: S311 - jitter
                 socket.close(CloseCode.RESTART, "the gateway restarts: come back and resume")
             await asyncio.sleep(random.uniform(0.5, 1.0) * min(0.1, within / len(batches)))  # noqa: S311 - jitter
 
@@ -108,7 +122,7 @@ class Hub:
                 workspace_id,
                 self._history,
                 check_soon=self.check_soon,
-                count_sent=self.traffic.of(workspace_id).sent,
+                traffic=self.traffic.of(workspace_id),
             )
             feed.stale = self._stale
             self._spawn(self._follow(feed))

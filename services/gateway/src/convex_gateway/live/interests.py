@@ -10,36 +10,60 @@ Scope: TypeAlias = UUID | None
 
 
 class Interests:
-    """Decides whether an entry is the socket's. An entry that two scopes share is still one entry."""
+    """Decides whether an entry is the socket's. An entry that two scopes share is still one entry.
+
+    Most sockets have one scope, the workspace: there is a table of frameworks only where there are frameworks.
+    """
+
+    __slots__ = ("_frameworks", "_whole")
 
     def __init__(self) -> None:
-        self._after: dict[Scope, int] = {}
+        self._whole: int | None = None
+        self._frameworks: dict[UUID, int] | None = None
 
     @property
     def scopes(self) -> tuple[Scope, ...]:
         """What it is subscribed to."""
-        return tuple(self._after)
+        return (*(() if self._whole is None else (None,)), *(self._frameworks or ()))
+
+    def __len__(self) -> int:
+        return (self._whole is not None) + len(self._frameworks or ())
 
     def __bool__(self) -> bool:
-        return bool(self._after)
+        return self._whole is not None or bool(self._frameworks)
 
     def __contains__(self, scope: Scope) -> bool:
-        return scope in self._after
+        return self._after(scope) is not None
 
     def add(self, scope: Scope, after: int) -> bool:
         """Want a scope's entries behind an offset; True if it is new. One that it has can only reach further back."""
-        new = scope not in self._after
-        self._after[scope] = after if new else min(after, self._after[scope])
-        return new
+        before = self._after(scope)
+        after = after if before is None else min(after, before)
+        if scope is None:
+            self._whole = after
+        else:
+            self._frameworks = self._frameworks or {}
+            self._frameworks[scope] = after
+        return before is None
 
     def remove(self, scope: Scope) -> bool:
         """Want it no more; False if it was not wanted."""
-        return self._after.pop(scope, None) is not None
+        wanted = scope in self
+        if scope is None:
+            self._whole = None
+        elif self._frameworks is not None:
+            self._frameworks.pop(scope, None)
+            self._frameworks = self._frameworks or None
+        return wanted
 
     def wants(self, framework_id: UUID, offset: int) -> bool:
         """Whether an entry belongs to any of the scopes."""
-        whole = self._after.get(None)
-        if whole is not None and whole < offset:
+        if self._whole is not None and self._whole < offset:
             return True
-        some = self._after.get(framework_id)
+        some = self._after(framework_id) if self._frameworks else None
         return some is not None and some < offset
+
+    def _after(self, scope: Scope) -> int | None:
+        if scope is None:
+            return self._whole
+        return self._frameworks.get(scope) if self._frameworks else None

@@ -129,6 +129,13 @@ def error(code: str, message: str) -> bytes:
     return _frame("error", code=code, message=message)
 
 
+def restart(retry_after: int) -> bytes:
+    """The gateway stops: come back in so many milliseconds, which are others for each socket."""
+    return _frame(
+        "error", code="restart", message="the gateway restarts: come back and resume", retry_after=retry_after
+    )
+
+
 def pong() -> bytes:
     """The answer to a ping."""
     return _frame("pong")

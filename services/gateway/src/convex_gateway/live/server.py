@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import uvicorn
 
-from convex_gateway.live.wire import LiveProtocol
+from convex_gateway.live.lean import LeanProtocol
+from convex_gateway.live.stock import StockProtocol
 
 MAX_FRAME: Final = 64 << 10
 
+Kind: TypeAlias = Literal["lean", "uvicorn"]
+"""Whose WebSocket protocol it is: ours, or uvicorn's own."""
 
-def options() -> dict[str, Any]:
+
+def options(kind: Kind = "lean") -> dict[str, Any]:
     """Arguments of `uvicorn.Config`. Pings are the hub's: uvicorn's own would close with 1011 and cost a timer each."""
     return {
-        "ws": LiveProtocol,
+        "ws": LeanProtocol if kind == "lean" else StockProtocol,
         "ws_max_size": MAX_FRAME,
         "ws_ping_interval": None,
         "ws_ping_timeout": None,

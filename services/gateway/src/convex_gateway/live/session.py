@@ -6,269 +6,369 @@ import asyncio
 import logging
 import math
 import random
+import sys
 import time
 import uuid
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Final
+from collections.abc import Awaitable
+from typing import Final
 
 from convex_common.domain.role import Role, Scope
 from convex_common.errors import ConvexError, Forbidden, Invalid, StoreUnavailable, Unauthorized
-from convex_gateway.auth import Authenticator
+from convex_gateway.auth import Proof, SessionToken
 from convex_gateway.live import protocol
+from convex_gateway.live.beat import Ticking
 from convex_gateway.live.closing import CloseCode
+from convex_gateway.live.feed import WorkspaceFeed
 from convex_gateway.live.frames import text_frame
 from convex_gateway.live.handshake import Credentials
-from convex_gateway.live.hub import Hub
-from convex_gateway.live.protocol import Auth, ClientFrame, Ping
-from convex_gateway.live.socket import MAX_BACKLOG, Socket
+from convex_gateway.live.lobby import Lobby
+from convex_gateway.live.protocol import Auth, Ping, Subscribe, Unsubscribe
+from convex_gateway.live.socket import Socket
 from convex_gateway.live.subscriptions import Subscriptions
+from convex_gateway.live.traffic import Traffic
 from convex_gateway.live.wire import Wire
 from convex_gateway.principal import Principal
 
 log = logging.getLogger(__name__)
 
 _MALFORMED_AT_MOST: Final = 10
-
-Receive = Callable[[], Awaitable[Any]]
-Ask = Callable[[], Awaitable[Principal]]
-"""Asks again who it is: members are removed, keys revoked and sessions ended while sockets are open."""
+_EARLY_AT_MOST: Final = 1_000
 
 
-@dataclass(frozen=True)
-class Terms:
-    """How long a session waits for what, in seconds, and how much it lets pile up."""
+class Session(Socket):
+    """A connection that was accepted. Every fault ends in a close code of the contract.
 
-    heartbeat: float = 30.0
-    silence: float = 60.0
-    auth: float = 5.0
-    lag: float = 10.0
-    recheck: float = 22.0
-    max_backlog: int = MAX_BACKLOG
+    It is told of frames as they come and answers at once; there is no task that waits for them. What takes a look into
+    a store is done beside it, and frames that come meanwhile wait in `_early` (which is None when nothing is awaited),
+    so that they are answered in their order.
+    """
 
+    __slots__ = (
+        "_address",
+        "_arrived",
+        "_ask_at",
+        "_early",
+        "_ended",
+        "_expires_at",
+        "_feed",
+        "_lobby",
+        "_malformed",
+        "_proof",
+        "_recheck_at",
+        "_rechecking",
+        "_subscriptions",
+        "slot",
+    )
 
-class Closed(Exception):  # noqa: N818 - the end of a conversation is no error
-    """The client is gone, or was told to go."""
-
-
-class Session:
-    """A connection that was accepted. Every fault ends in a close code of the contract."""
-
-    def __init__(
-        self, hub: Hub, authenticator: Authenticator, wire: Wire, receive: Receive, terms: Terms, now: float
-    ) -> None:
-        self.socket: Socket | None = None
-        self._hub = hub
-        self._authenticator = authenticator
-        self._wire = wire
-        self._receive = receive
-        self._terms = terms
-        self._traffic = hub.traffic
-        self._ask: Ask | None = None
-        self._principal: Principal | None = None
+    def __init__(self, lobby: Lobby, wire: Wire, address: str) -> None:
+        super().__init__(wire)
+        self.slot: set[Ticking] | None = None
+        self._lobby = lobby
+        self._address = sys.intern(address)
+        self._arrived = False
+        self._ended = False
+        self._feed: WorkspaceFeed | None = None
+        self._proof: Proof | None = None
+        self._expires_at = math.inf
+        self._early: list[str | None] | None = []
+        self._subscriptions: Subscriptions | None = None
         self._malformed = 0
-        self._ping_at = now + terms.heartbeat
-        self._recheck_at = now + self._recheck_in()
-        self._rechecking: asyncio.Task[None] | None = None
+        self._ask_at = 0.0  # for a sign of life; until it has signed in, when that is overdue
+        self._recheck_at = math.inf
+        self._rechecking = False
 
-    async def sign_in(self, credentials: Credentials) -> Principal:
-        """Who it is. Closed where the credentials do not do, or do not come."""
-        if credentials.refusal is not None:
-            raise self._refused(CloseCode.CREDENTIALS, credentials.refusal)
-        if credentials.session is not None:
-            ask = partial(self._authenticator.from_session, credentials.session)
-        else:
-            ask = partial(self._authenticator.from_token, credentials.token or await self._first_frame())
-        try:
-            self._principal = await _watching(ask)
-        except StoreUnavailable:
-            self._send(protocol.error("unavailable", "the store is away: come back later"))
-            raise self._closed(CloseCode.STORE_AWAY, "the store is away: come back later") from None
-        except Forbidden as error:
-            raise self._refused(CloseCode.FORBIDDEN, str(error)) from None
-        except ConvexError as error:
-            raise self._refused(CloseCode.CREDENTIALS, str(error)) from None
-        self._ask = ask
-        return self._principal
+    @property
+    def max_backlog(self) -> int:
+        """As the terms have it."""
+        return self._lobby.terms.max_backlog
 
-    async def converse(self, principal: Principal) -> None:
-        """From auth_success to the end."""
-        socket = self.socket = Socket(
-            str(uuid.uuid4()),
-            principal.user_id,
-            self._wire,
-            on_fault=self._fault,
-            max_backlog=self._terms.max_backlog,
-        )
-        self._traffic = self._hub.traffic.of(principal.workspace_id)
-        self._traffic.clients(+1)
-        feed = self._hub.attach(principal.workspace_id, socket)
-        subscriptions = Subscriptions(socket, feed, self._hub.frameworks, self._hub.refresh, self._traffic)
-        self._hub.beat.add(self)
-        try:
-            self._welcome(socket, principal)
-            while True:
-                frame = await self._next_frame()
-                if isinstance(frame, Auth):
-                    await self._renew(frame.token)
-                elif isinstance(frame, Ping):
-                    self._send(protocol.pong())
-                elif frame is not None and not subscriptions.submit(frame):
-                    self._send(protocol.error("too_many", "too many requests are waiting"))
-        finally:
-            self._hub.beat.remove(self)
-            subscriptions.end()
-            self._hub.detach(feed, socket)
-            self._traffic.clients(-1)
-            if self._rechecking:
-                self._rechecking.cancel()
-
-    def tick(self, now: float) -> None:
-        """Look at the clock: expiry, silence, slowness, the next ping and the next look at the membership."""
-        wire, terms = self._wire, self._terms
-        if self._principal is None or wire.closing:
+    async def begin(self, given: Credentials) -> None:
+        """Let it in, and sign it in where the opening request says who it is."""
+        if self._ended:
             return
-        if time.time() >= self._principal.expires_at:
+        now = _now()
+        refusal = self._lobby.admission.arrive(self._address, now)
+        if refusal is not None:
+            self.close(CloseCode.TOO_MANY, refusal)
+            return
+        self._arrived = True
+        self._lobby.active.inc()
+        if given.refusal is not None:
+            self._refuse(CloseCode.CREDENTIALS, given.refusal)
+        elif given.session is not None:
+            await self._worked(self._sign_in(self._by_session(given.session)))
+        elif given.token is not None:
+            await self._worked(self._sign_in(self._lobby.authenticator.admit(given.token)))
+        else:
+            self._ask_at = now + self._lobby.terms.auth
+            self._lobby.hub.beat.at(self, self._ask_at)
+            self._go_on()
+
+    def text(self, text: str) -> None:
+        """A text message came."""
+        self._take(text)
+
+    def binary(self) -> None:
+        """A binary message came."""
+        self._take(None)
+
+    def behind(self, *, is_behind: bool) -> None:
+        """The peer reads slower than we write, or keeps up again."""
+        beat = self._lobby.hub.beat
+        if is_behind and not self._ended:
+            beat.watch(self)
+        else:
+            beat.unwatch(self)
+
+    def gone(self) -> None:
+        """The peer is gone, or is being closed: nothing of it stays anywhere."""
+        if self._ended:
+            return
+        self._ended = True
+        self._early = None
+        hub, admission, feed = self._lobby.hub, self._lobby.admission, self._feed
+        hub.beat.remove(self)
+        if feed is not None:
+            if self._subscriptions is not None:
+                self._subscriptions.end()
+                self._subscriptions = None
+            feed.traffic.subscriptions(-len(self.interests))
+            hub.detach(feed, self)
+            feed.traffic.clients(-1)
+            admission.sign_out(feed.workspace_id, self.user_id)
+        if self._arrived:
+            self._lobby.active.dec()
+            admission.leave(self._address)
+
+    def tick(self, now: float) -> float | None:
+        """Look at the clock: expiry, silence, slowness, the next ping and the next look at the membership."""
+        wire, terms = self.wire, self._lobby.terms
+        if self._ended or wire.closing:
+            return None
+        if self._feed is None:
+            if self._early is None and now >= self._ask_at:
+                self.close(CloseCode.NO_AUTH_IN_TIME, f"no auth within {terms.auth:g} s")
+                return None
+            return max(now, self._ask_at)
+        expires_in = self._expires_at - time.time()
+        if expires_in <= 0:
             self.close(CloseCode.TOKEN_EXPIRED, "the token has expired: come back with a new one")
         elif wire.behind_since is not None and now - wire.behind_since > terms.lag:
             self.close(CloseCode.SLOW_CONSUMER, "reading too slowly: come back and resume")
         elif now - wire.heard_at > terms.silence:
             self.close(CloseCode.IDLE, "no sign of life: come back and resume")
-        elif now >= self._ping_at:
-            self._ping_at = now + terms.heartbeat
+        elif now >= self._ask_at:
+            self._ask_at = now + terms.heartbeat
             wire.ping()
-        if now >= self._recheck_at and (self._rechecking is None or self._rechecking.done()):
+        if self._ended:
+            return None
+        if now >= self._recheck_at and not self._rechecking:
             self._recheck_at = now + self._recheck_in()
-            self._rechecking = asyncio.create_task(self._recheck())
+            self._rechecking = True
+            self._lobby.spawn(self._recheck())
+        return max(now, min(now + expires_in, wire.heard_at + terms.silence, self._ask_at, self._recheck_at))
 
     def revoked(self, workspace_id: uuid.UUID, user_id: str) -> None:
         """Look at the membership at the next tick, where this is its own; also where a look is under way."""
-        own = self._principal
-        if own is not None and (own.workspace_id, own.user_id) == (workspace_id, user_id):
+        if self._feed is not None and (self._feed.workspace_id, self.user_id) == (workspace_id, user_id):
             self._recheck_at = -math.inf
+            self._lobby.hub.beat.at(self, _now())
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Begin to close the connection, once."""
-        if self._wire.closing:
+        if self._ended or self.wire.closing:
             return
-        if code.is_fault:
-            self._fault(code, reason)
-        self._wire.close(code, reason)
+        self.fault(code, reason)
+        self.wire.close(code, _short(reason))
+        self.gone()
 
-    def _fault(self, code: CloseCode, reason: str) -> None:
+    def fault(self, code: CloseCode, reason: str) -> None:
+        """Count and log what was somebody's fault."""
+        if not code.is_fault:
+            return
         self._traffic.failed()
         told: dict[str, object] = {"code": int(code), "reason": reason}
-        if self._principal is not None:
-            told |= {"workspace_id": str(self._principal.workspace_id), "user_id": self._principal.user_id}
+        if self._feed is not None:
+            told |= {"workspace_id": str(self._feed.workspace_id), "user_id": self.user_id}
         log.info("socket closed for a fault", extra=told)
 
-    async def _first_frame(self) -> str:
-        """The token of the frame `auth` that has to be the first one."""
-        try:
-            async with asyncio.timeout(self._terms.auth):
-                text = await self._next_text()
-        except TimeoutError:
-            raise self._closed(CloseCode.NO_AUTH_IN_TIME, f"no auth within {self._terms.auth:g} s") from None
+    def _take(self, text: str | None) -> None:
+        if self._ended:
+            return
+        self._traffic.received()
+        if self._early is None:
+            self._answer(text)
+        elif len(self._early) < _EARLY_AT_MOST:
+            self._early.append(text)
+            self.wire.pause()
+        else:
+            self.close(CloseCode.TOO_MANY, "too many frames at once: come back and wait for answers")
+
+    def _answer(self, text: str | None) -> None:
+        if text is None:
+            self._send(protocol.error("unsupported", "frames are JSON text, not binary"))
+            self.close(CloseCode.UNSUPPORTED, "frames are JSON text, not binary")
+            return
+        feed = self._feed
         try:
             frame = protocol.parse(text)
         except Invalid as error:
-            raise self._refused(CloseCode.CREDENTIALS, str(error)) from None
-        if not isinstance(frame, Auth):
-            raise self._refused(CloseCode.CREDENTIALS, "the first frame has to be auth")
-        return frame.token
+            self._malformed_frame(error)
+            return
+        match frame:
+            case Auth(token) if feed is None:
+                self._beside(self._sign_in(self._lobby.authenticator.admit(token)))
+            case Auth(token):
+                self._beside(self._renew(token))
+            case _ if feed is None:
+                self._refuse(CloseCode.CREDENTIALS, "the first frame has to be auth")
+            case Ping():
+                self._send(protocol.pong())
+            case Subscribe() | Unsubscribe():
+                self._submit(feed, frame)
 
-    async def _next_frame(self) -> ClientFrame | None:
-        """The next frame; None where it was malformed, which the client is told. Closed after the tenth such frame."""
-        text = await self._next_text()
+    def _malformed_frame(self, error: Invalid) -> None:
+        """The client is told; it is closed where it was to sign in, and after the tenth such frame."""
+        if self._feed is None:
+            self._refuse(CloseCode.CREDENTIALS, str(error))
+            return
+        self._malformed += 1
+        self._send(protocol.error("invalid", str(error)))
+        if self._malformed >= _MALFORMED_AT_MOST:
+            self.close(CloseCode.MALFORMED, "too many malformed frames")
+
+    def _submit(self, feed: WorkspaceFeed, frame: Subscribe | Unsubscribe) -> None:
+        if self._subscriptions is None:
+            hub = self._lobby.hub
+            self._subscriptions = Subscriptions(self, feed, hub.frameworks, hub.refresh, self._idle)
+        if not self._subscriptions.submit(frame):
+            self._send(protocol.error("too_many", "too many requests are waiting"))
+
+    def _idle(self) -> None:
+        """Nothing is asked for any more."""
+        self._subscriptions = None
+
+    def _beside(self, work: Awaitable[None]) -> None:
+        """Do this while what comes waits."""
+        self._early = []
+        self._lobby.spawn(self._worked(work))
+
+    async def _worked(self, work: Awaitable[None]) -> None:
         try:
-            return protocol.parse(text)
-        except Invalid as error:
-            self._malformed += 1
-            self._send(protocol.error("invalid", str(error)))
-            if self._malformed >= _MALFORMED_AT_MOST:
-                raise self._closed(CloseCode.MALFORMED, "too many malformed frames") from None
-            return None
+            await work
+        except Exception:
+            log.exception("live feed: a socket could not be signed in")
+            self.close(CloseCode.INTERNAL, "something went wrong inside: come back and resume")
+        self._go_on()
 
-    async def _next_text(self) -> str:
-        message = await self._receive()
-        if message["type"] != "websocket.receive":
-            raise Closed
-        self._traffic.received()
-        text = message.get("text")
-        if text is None:
-            self._send(protocol.error("unsupported", "frames are JSON text, not binary"))
-            raise self._closed(CloseCode.UNSUPPORTED, "frames are JSON text, not binary")
-        assert isinstance(text, str)
-        return text
+    def _go_on(self) -> None:
+        """Answer what has come meanwhile."""
+        early, self._early = self._early, None
+        if self._ended or not early:
+            return
+        self.wire.resume()
+        for text in early:
+            if self._early is not None:
+                self._early.append(text)
+            elif not self._ended:
+                self._answer(text)
+
+    async def _by_session(self, token: str) -> tuple[Principal, Proof]:
+        return await self._lobby.authenticator.from_session(token), SessionToken(token)
+
+    async def _sign_in(self, who: Awaitable[tuple[Principal, Proof]]) -> None:
+        """From credentials to auth_success, or closed where they do not do."""
+        try:
+            principal, proof = await who
+            _require_reading(principal)
+        except StoreUnavailable:
+            self._send(protocol.error("unavailable", "the store is away: come back later"))
+            self.close(CloseCode.STORE_AWAY, "the store is away: come back later")
+        except Forbidden as error:
+            self._refuse(CloseCode.FORBIDDEN, str(error))
+        except ConvexError as error:
+            self._refuse(CloseCode.CREDENTIALS, str(error))
+        else:
+            if not self._ended:
+                self._join(principal, proof)
+
+    def _join(self, principal: Principal, proof: Proof) -> None:
+        lobby, now = self._lobby, _now()
+        refusal = lobby.admission.sign_in(principal.workspace_id, principal.user_id)
+        if refusal is not None:
+            self.close(CloseCode.TOO_MANY, refusal)
+            return
+        self.client_id = str(uuid.uuid4())
+        self.user_id = principal.user_id
+        self._proof, self._expires_at = proof, principal.expires_at
+        feed = self._feed = lobby.hub.attach(principal.workspace_id, self)
+        feed.traffic.clients(+1)
+        self._welcome(feed)
+        self._ask_at = now + lobby.terms.heartbeat
+        self._recheck_at = now + self._recheck_in()
+        lobby.hub.beat.at(self, min(self._ask_at, self._recheck_at, now + self._expires_at - time.time()))
 
     async def _renew(self, token: str) -> None:
         """Go on with new credentials of the same person."""
-        before = self._principal
-        assert before is not None
-        assert self.socket is not None
-        ask = partial(self._authenticator.from_token, token)
+        feed = self._feed
+        assert feed is not None
         try:
-            after = await _watching(ask)
+            after, proof = await self._lobby.authenticator.admit(token)
+            _require_reading(after)
         except StoreUnavailable:
             self._send(protocol.error("unavailable", "the store is away: the credentials stay as they were"))
             return
         except ConvexError as error:
-            raise self._refused(_refusal_code(error), str(error)) from None
-        if (after.workspace_id, after.user_id) != (before.workspace_id, before.user_id):
-            raise self._refused(CloseCode.FORBIDDEN, "a connection stays with its user and workspace")
-        self._principal, self._ask = after, ask
-        self._welcome(self.socket, after)
+            self._refuse(_refusal_code(error), str(error))
+            return
+        if (after.workspace_id, after.user_id) != (feed.workspace_id, self.user_id):
+            self._refuse(CloseCode.FORBIDDEN, "a connection stays with its user and workspace")
+        elif not self._ended:
+            self._proof, self._expires_at = proof, after.expires_at
+            self._welcome(feed)
+            self._lobby.hub.beat.at(self, _now())
 
     async def _recheck(self) -> None:
         """Whether it is still a member; a store that is away changes nothing."""
-        assert self._ask is not None
+        proof = self._proof
+        assert proof is not None
         try:
-            await _watching(self._ask)
+            _require_reading(await self._lobby.authenticator.again(proof))
         except StoreUnavailable:
-            return
+            pass
         except ConvexError as error:
-            if self._principal is not None and time.time() >= self._principal.expires_at:
+            if time.time() >= self._expires_at:
                 self.close(CloseCode.TOKEN_EXPIRED, "the token has expired: come back with a new one")
-            else:
-                self._refused(_refusal_code(error), str(error))
+            elif proof is self._proof:
+                self._refuse(_refusal_code(error), str(error))
+        finally:
+            self._rechecking = False
 
     def _recheck_in(self) -> float:
-        return self._terms.recheck * random.uniform(0.8, 1.2)  # noqa: S311 - spreads the look-ups
+        return self._lobby.terms.recheck * random.uniform(0.8, 1.2)  # noqa: S311 - spreads the look-ups
 
-    def _welcome(self, socket: Socket, principal: Principal) -> None:
-        self._send(
-            protocol.auth_success(
-                socket.client_id,
-                principal.workspace_id,
-                principal.user_id,
-                principal.expires_at,
-                round(self._terms.heartbeat * 1000),
-            )
-        )
+    def _welcome(self, feed: WorkspaceFeed) -> None:
+        heartbeat = round(self._lobby.terms.heartbeat * 1000)
+        self._send(protocol.auth_success(self.client_id, feed.workspace_id, self.user_id, self._expires_at, heartbeat))
 
-    def _refused(self, code: CloseCode, message: str) -> Closed:
-        self._send(protocol.auth_failed(message))
-        return self._closed(code, message)
-
-    def _closed(self, code: CloseCode, reason: str) -> Closed:
-        self.close(code, _short(reason))
-        return Closed()
+    def _refuse(self, code: CloseCode, message: str) -> None:
+        if not self._ended:
+            self._send(protocol.auth_failed(message))
+            self.close(code, message)
 
     def _send(self, payload: bytes) -> None:
         """Answers count against the same bound as the feed's frames: who asks without reading is slow, too."""
-        if self.socket is None:
-            self._wire.write(text_frame(payload))
-        elif not self.socket.send(text_frame(payload)):
-            return
-        self._traffic.sent()
+        if self.send(text_frame(payload)):
+            self._traffic.sent()
+
+    @property
+    def _traffic(self) -> Traffic:
+        return self._lobby.hub.traffic if self._feed is None else self._feed.traffic
 
 
-async def _watching(ask: Ask) -> Principal:
-    """Who it is, if they may watch at all: a key that only sends may not."""
-    principal = await ask()
+def _require_reading(principal: Principal) -> None:
+    """Whoever may watch at all: a key that only sends may not."""
     principal.require(Role.VIEWER, Scope.READ)
-    return principal
 
 
 def _refusal_code(error: ConvexError) -> CloseCode:
@@ -278,3 +378,7 @@ def _refusal_code(error: ConvexError) -> CloseCode:
 def _short(reason: str) -> str:
     """RFC 6455 leaves a close frame's reason 123 bytes."""
     return reason.encode()[:120].decode(errors="ignore")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,8 +1,7 @@
-"""One signed-in connection, as its workspace's feed sees it."""
+"""One connection, as its workspace's feed sees it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from convex_common.feed import position_frame
@@ -20,50 +19,36 @@ STALE: Final = text_frame(protocol.error("stale", "the store is away: what is sh
 class Socket:
     """Gets each entry that it wants once and in order: `cursor` is the last offset that it is done with.
 
-    While it is not `live` it is being brought up to date by its own task, and the feed's fan-out passes it by.
+    While it is not `live` it is being brought up to date by its own task, and the feed's fan-out passes it by. There
+    are thousands, so each is as small as can be: `__slots__`, and nothing that is made before it is needed.
     """
 
-    __slots__ = (
-        "_max_backlog",
-        "_on_fault",
-        "client_id",
-        "cursor",
-        "interests",
-        "live",
-        "told",
-        "told_stale",
-        "user_id",
-        "wire",
-    )
+    __slots__ = ("client_id", "cursor", "interests", "live", "told", "told_stale", "user_id", "wire")
 
-    def __init__(
-        self,
-        client_id: str,
-        user_id: str,
-        wire: Wire,
-        *,
-        on_fault: Callable[[CloseCode, str], None] = lambda *_: None,
-        max_backlog: int = MAX_BACKLOG,
-    ) -> None:
-        self.client_id = client_id
-        self.user_id = user_id
+    def __init__(self, wire: Wire) -> None:
+        self.client_id = ""
+        self.user_id = ""
         self.wire = wire
         self.interests = Interests()
         self.live = False
         self.cursor = 0
         self.told = 0
         self.told_stale = False
-        self._on_fault = on_fault
-        self._max_backlog = max_backlog
+
+    @property
+    def max_backlog(self) -> int:
+        """Bytes that may wait for the peer, beyond what the transport's high-water mark lets pass."""
+        return MAX_BACKLOG
 
     def send(self, frame: bytes) -> bool:
         """Write an encoded frame; a socket with too much waiting is closed instead, so that it delays nobody."""
-        if self.wire.closing:
+        wire = self.wire
+        if wire.closing:
             return False
-        if self.wire.backlog > self._max_backlog:
+        if wire.behind_since is not None and wire.backlog > self.max_backlog:
             self.close(CloseCode.SLOW_CONSUMER, "reading too slowly: come back and resume")
             return False
-        self.wire.write(frame)
+        wire.write(frame)
         return True
 
     def deliver(self, entry: Entry, frame: bytes) -> bool:
@@ -99,8 +84,5 @@ class Socket:
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Begin to close it, once."""
-        if self.wire.closing:
-            return
-        if code.is_fault:
-            self._on_fault(code, reason)
-        self.wire.close(code, reason)
+        if not self.wire.closing:
+            self.wire.close(code, reason)

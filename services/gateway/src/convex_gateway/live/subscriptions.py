@@ -19,7 +19,6 @@ from convex_gateway.live.interests import Scope
 from convex_gateway.live.protocol import Since, Subscribe, Unsubscribe
 from convex_gateway.live.replays import Replay
 from convex_gateway.live.socket import Socket
-from convex_gateway.live.traffic import Traffic
 
 MAX_SUBSCRIPTIONS: Final = 1_000
 MAX_WAITING: Final = 1_000
@@ -37,8 +36,11 @@ class Subscriptions:
 
     While one is under way the socket is not live: the feed's fan-out passes it by, and what comes meanwhile is read
     from the ring afterwards. So nothing is kept per socket, and a slow reader is written to only as fast as it reads.
-    `refresh` compares positions with PostgreSQL now.
+    `refresh` compares positions with PostgreSQL now; `idle` hears that nothing is left to do, and then no more of it
+    is needed.
     """
+
+    __slots__ = ("_errands", "_feed", "_frameworks", "_idle", "_refresh", "_running", "_socket", "_traffic")
 
     def __init__(
         self,
@@ -46,13 +48,14 @@ class Subscriptions:
         feed: WorkspaceFeed,
         frameworks: Frameworks,
         refresh: Callable[[], Awaitable[None]],
-        traffic: Traffic,
+        idle: Callable[[], None],
     ) -> None:
         self._socket = socket
         self._feed = feed
         self._frameworks = frameworks
         self._refresh = refresh
-        self._traffic = traffic
+        self._traffic = feed.traffic
+        self._idle = idle
         self._errands: deque[Errand] = deque()
         self._running: asyncio.Task[None] | None = None
 
@@ -70,7 +73,6 @@ class Subscriptions:
         self._errands.clear()
         if self._running:
             self._running.cancel()
-        self._traffic.subscriptions(-len(self._socket.interests.scopes))
 
     async def _run(self) -> None:
         while self._errands and not self._socket.wire.closing:
@@ -83,6 +85,7 @@ class Subscriptions:
             except Exception:
                 log.exception("live feed: a subscription failed")
                 self._socket.close(CloseCode.INTERNAL, "something went wrong inside: come back and resume")
+        self._idle()
 
     def _unsubscribe(self, scope: Scope) -> None:
         if self._socket.interests.remove(scope):
@@ -115,7 +118,7 @@ class Subscriptions:
         if scope is not None and not await self._frameworks.exists(feed.workspace_id, scope):
             self._tell(protocol.error("not_found", f"framework_id: there is no framework {scope} in this workspace"))
             return True
-        if scope not in socket.interests and len(socket.interests.scopes) >= MAX_SUBSCRIPTIONS:
+        if scope not in socket.interests and len(socket.interests) >= MAX_SUBSCRIPTIONS:
             self._tell(protocol.error("too_many", f"a socket may have {MAX_SUBSCRIPTIONS} subscriptions"))
             return True
         if since is not None and (since.epoch != feed.epoch or since.offset > feed.known):

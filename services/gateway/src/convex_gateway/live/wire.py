@@ -6,16 +6,34 @@ is encoded once and written to each transport, and what is still waiting there i
 
 from __future__ import annotations
 
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.http11 import Request
+from convex_gateway.live.closing import CloseCode
 
 EXTENSION: Final = "convex.wire"
 """The key of `scope["extensions"]` under which an endpoint finds its wire."""
 
-_PING: Final = b"\x89\x00"
-_CLOSE_WITHIN: Final = 10.0
+CLOSE_WITHIN: Final = 10.0
+"""Seconds that a peer has to answer a close, and to read what is left; then the connection is cut."""
+
+
+class Listener(Protocol):
+    """Who is told what the peer does. Nothing here waits."""
+
+    def text(self, text: str) -> None:
+        """A text message came."""
+
+    def binary(self) -> None:
+        """A binary message came."""
+
+    def behind(self, *, is_behind: bool) -> None:
+        """The peer reads slower than we write, or keeps up again."""
+
+    def fault(self, code: CloseCode, reason: str) -> None:
+        """The wire closes because the peer breaks the protocol."""
+
+    def gone(self) -> None:
+        """The peer is gone or about to be; nothing comes after this."""
 
 
 class Wire(Protocol):
@@ -37,84 +55,26 @@ class Wire(Protocol):
     def closing(self) -> bool:
         """Whether nothing can be written any more."""
 
+    def attach(self, listener: Listener) -> None:
+        """Tell this one from now on."""
+
+    async def attend(self) -> None:
+        """Until the wire does without the endpoint that accepted it: at once, or at the connection's end."""
+
     def write(self, frame: bytes) -> None:
         """Write an encoded frame; never waits."""
 
     def ping(self) -> None:
         """Ask the peer for a sign of life."""
 
+    def pause(self) -> None:
+        """Read nothing more until `resume`, as far as the wire can."""
+
+    def resume(self) -> None:
+        """Read on."""
+
     def close(self, code: int, reason: str) -> None:
         """Begin the closing handshake; the connection is cut where the peer does not answer in time."""
 
     async def drained(self) -> None:
         """Wait until the peer keeps up again, or is gone."""
-
-
-class LiveProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's protocol with a `Wire` in the endpoint's scope. Pings, idleness and slowness are the hub's to decide.
-
-    Give it to uvicorn by `ws=LiveProtocol` and switch uvicorn's own pings and deflate off (`server.options`).
-    """
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # uvicorn's to give and to take
-        self.heard_at = self.loop.time()
-        self.behind_since: float | None = None
-
-    @property
-    def backlog(self) -> int:
-        """Bytes in the transport's buffer."""
-        return self.transport.get_write_buffer_size()
-
-    @property
-    def closing(self) -> bool:
-        """Closed, or about to be."""
-        return self.close_sent or self.disconnected or self.transport.is_closing()
-
-    def write(self, frame: bytes) -> None:
-        """Write an encoded frame, unless the connection is closing."""
-        if not self.closing:
-            self.transport.write(frame)
-
-    def ping(self) -> None:
-        """A WebSocket ping without payload; browsers answer it by themselves."""
-        self.write(_PING)
-
-    def close(self, code: int, reason: str) -> None:
-        """Send the close frame behind what is still in the buffer, and tell the endpoint."""
-        if self.closing:
-            return
-        self.conn.send_close(code, reason)
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        self.close_sent = True
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(_CLOSE_WITHIN, self.transport.abort)
-
-    async def drained(self) -> None:
-        """Wait for the transport's low-water mark."""
-        await self.writable.wait()
-
-    def handle_connect(self, event: Request) -> None:
-        """Offer the wire to the endpoint."""
-        super().handle_connect(event)
-        if not self.close_sent:
-            extensions = cast(dict[str, object], self.scope["extensions"])
-            extensions[EXTENSION] = self
-
-    def data_received(self, data: bytes) -> None:
-        """Anything that arrives is a sign of life."""
-        self.heard_at = self.loop.time()
-        super().data_received(data)
-
-    def pause_writing(self) -> None:
-        """The buffer is above its high-water mark."""
-        self.behind_since = self.loop.time()
-        super().pause_writing()
-
-    def resume_writing(self) -> None:
-        """The buffer is below its low-water mark."""
-        self.behind_since = None
-        super().resume_writing()

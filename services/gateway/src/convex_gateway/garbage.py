@@ -1,0 +1,63 @@
+"""When the garbage collector looks at what: never again at what stays, so that no full collection stops the feed.
+
+Ten thousand open sockets are a hundred thousand objects that a full collection walks through and finds nothing among.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable
+from typing import Final
+
+EVERY: Final = 2.0
+WAVE: Final = 500
+"""So many more sockets are worth a collection; fewer than that come and go."""
+
+
+class Garbage:
+    """Freezes what start-up made, then what a wave of connections made once it has settled, and thaws when it has gone.
+
+    What is frozen still goes by its reference count. Only cycles stay: until there are half as many sockets as were
+    frozen, then all of it is looked at once more.
+    """
+
+    def __init__(self, open_sockets: Callable[[], int]) -> None:
+        self._open_sockets = open_sockets
+        self._frozen = 0
+        self._before = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Freeze what there is, and look after what comes."""
+        gc.collect()
+        gc.freeze()
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Thaw."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        gc.unfreeze()
+
+    def look(self) -> None:
+        """Freeze or thaw, if it is time."""
+        count = self._open_sockets()
+        settled = abs(count - self._before) <= WAVE // 10
+        self._before = count
+        if settled and count >= self._frozen + max(WAVE, self._frozen // 4):
+            self._freeze(count)
+        elif count + WAVE <= self._frozen and count * 2 <= self._frozen:
+            gc.unfreeze()
+            self._freeze(count)
+
+    def _freeze(self, count: int) -> None:
+        gc.collect()
+        gc.freeze()
+        self._frozen = count
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            self.look()
