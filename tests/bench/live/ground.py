@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ import msgspec
 import psycopg
 
 from convex_common import feed
-from convex_common.feed import LiveEvent
+from convex_common.feed import LiveEvent, LiveMessage, LiveNotification
 from convex_common.ids import Ids
 from convex_common.postgres import migrate
 from convex_common.postgres.bootstrap import ensure_members
@@ -36,7 +36,9 @@ class Ground:
 
     store: Store
     cache_url: str
+    users: list[str]
     tokens: list[str]
+    """One of each user."""
     feed: Feed
 
 
@@ -89,9 +91,17 @@ class Feed:
     def publish(self, event: LiveEvent) -> int:
         """Publish a change; when that began, in nanoseconds of the monotonic clock."""
         began = time.monotonic_ns()
-        if not self._publisher.publish([event]):
-            raise ConnectionError("Valkey took no message")
+        self._publish(event)
         return began
+
+    def notify(self, users: Sequence[str], frame_bytes: int) -> None:
+        """An in-app notification of that size, more or less, for these users alone."""
+        frame = feed.notification_frame(msgspec.json.encode({"title": "x" * frame_bytes}))
+        self._publish(LiveNotification(self._workspace_id, tuple(users), frame))
+
+    def _publish(self, message: LiveMessage) -> None:
+        if not self._publisher.publish([message]):
+            raise ConnectionError("Valkey took no message")
 
     def _change(self, offset: int, frame_bytes: int) -> tuple[bytes, bytes]:
         """An alert's JSON, and its frame of just so many bytes."""
@@ -139,6 +149,6 @@ def ground(members: int) -> Iterator[Ground]:
                     rest.token_of(store.workspace_id, user, "owner", exp=int(time.time()) + 86_400) for user in users
                 ]
                 with Feed(store, valkey.url) as made:
-                    yield Ground(store, valkey.url, tokens, made)
+                    yield Ground(store, valkey.url, users, tokens, made)
         finally:
             valkey.kill()
