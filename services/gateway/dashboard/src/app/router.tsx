@@ -33,22 +33,27 @@ const alert = createRoute({
 const rules = createRoute({
   getParentRoute: () => root,
   path: "/rules",
-  component: lazyRouteComponent(() => import("../pages/RulesPage"), "RulesPage"),
+  component: lazyRouteComponent(() => import("../pages/rules/RulesPage"), "RulesPage"),
 });
 const rule = createRoute({
   getParentRoute: () => root,
   path: "/rules/$id",
-  component: lazyRouteComponent(() => import("../pages/RulePage"), "RulePage"),
+  component: lazyRouteComponent(() => import("../pages/rules/RulePage"), "RulePage"),
 });
 const channels = createRoute({
   getParentRoute: () => root,
   path: "/channels",
-  component: lazyRouteComponent(() => import("../pages/ChannelsPage"), "ChannelsPage"),
+  component: lazyRouteComponent(() => import("../pages/channels/ChannelsPage"), "ChannelsPage"),
+});
+const channel = createRoute({
+  getParentRoute: () => root,
+  path: "/channels/$id",
+  component: lazyRouteComponent(() => import("../pages/channels/ChannelPage"), "ChannelPage"),
 });
 const deliveries = createRoute({
   getParentRoute: () => root,
   path: "/deliveries",
-  component: lazyRouteComponent(() => import("../pages/DeliveriesPage"), "DeliveriesPage"),
+  component: lazyRouteComponent(() => import("../pages/deliveries/DeliveriesPage"), "DeliveriesPage"),
 });
 const silences = createRoute({
   getParentRoute: () => root,
@@ -58,22 +63,27 @@ const silences = createRoute({
 const queues = createRoute({
   getParentRoute: () => root,
   path: "/queues",
-  component: lazyRouteComponent(() => import("../pages/QueuesPage"), "QueuesPage"),
+  component: lazyRouteComponent(() => import("../pages/queues/QueuesPage"), "QueuesPage"),
 });
 const jobs = createRoute({
   getParentRoute: () => root,
   path: "/jobs",
-  component: lazyRouteComponent(() => import("../pages/JobsPage"), "JobsPage"),
+  component: lazyRouteComponent(() => import("../pages/jobs/JobsPage"), "JobsPage"),
 });
 const health = createRoute({
   getParentRoute: () => root,
   path: "/health",
-  component: lazyRouteComponent(() => import("../pages/HealthPage"), "HealthPage"),
+  component: lazyRouteComponent(() => import("../pages/health/HealthPage"), "HealthPage"),
 });
 const settings = createRoute({
   getParentRoute: () => root,
   path: "/settings",
-  component: lazyRouteComponent(() => import("../pages/SettingsPage"), "SettingsPage"),
+  component: lazyRouteComponent(() => import("../pages/settings/SettingsPage"), "SettingsPage"),
+});
+const settingsTab = createRoute({
+  getParentRoute: () => root,
+  path: "/settings/$tab",
+  component: lazyRouteComponent(() => import("../pages/settings/SettingsPage"), "SettingsPage"),
 });
 
 const tree = root.addChildren([
@@ -82,12 +92,14 @@ const tree = root.addChildren([
   rules,
   rule,
   channels,
+  channel,
   deliveries,
   silences,
   queues,
   jobs,
   health,
   settings,
+  settingsTab,
 ]);
 
 export function makeRouter(history?: RouterHistory) {

@@ -1,5 +1,0 @@
-import { Page } from "../design";
-
-export function HealthPage() {
-  return <Page title="Health">{null}</Page>;
-}

@@ -1,5 +1,0 @@
-import { Page } from "../design";
-
-export function RulesPage() {
-  return <Page title="Rules">{null}</Page>;
-}

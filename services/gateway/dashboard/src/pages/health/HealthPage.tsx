@@ -1,0 +1,267 @@
+import { useQuery } from "@tanstack/react-query";
+import { type ReactNode, useEffect, useRef, useState } from "react";
+import { Page, Problem, Section, Select, StatusBadge } from "../../design";
+import styles from "../../forms/forms.module.css";
+import { Skeleton } from "../../forms/Skeleton";
+import { useFilters } from "../../forms/useFilters";
+import { answered } from "../../rest/answered";
+import { useFrameworkName } from "../../rest/nouns";
+import type { Latency } from "../../rest/types";
+import { useMe } from "../../session/SessionProvider";
+import { useApi } from "../../session/useApi";
+import { count, kept, milliseconds, path, percent } from "./figures";
+import own from "./health.module.css";
+
+const EVERY = 5000;
+
+/** How the alert path does, in figures over all processes; lines show what came while the page is open. */
+export function HealthPage() {
+  const api = useApi();
+  const { operator } = useMe();
+  const [filters, setFilter] = useFilters(["scope"]);
+  const scope = operator && filters.scope === "installation" ? ("installation" as const) : ("workspace" as const);
+  const { data, error, refetch, dataUpdatedAt } = useQuery({
+    queryKey: ["health", scope],
+    refetchInterval: EVERY,
+    queryFn: async () => {
+      const options = { params: { query: { scope } } };
+      const [health, alerts, cache, queues, sockets] = await Promise.all([
+        answered(api.GET("/api/metrics/health", options)),
+        answered(api.GET("/api/metrics/alerts", options)),
+        answered(api.GET("/api/metrics/cache", options)),
+        answered(api.GET("/api/metrics/queue", options)),
+        answered(api.GET("/api/metrics/websocket", options)),
+      ]);
+      return { health, alerts, cache, queues, sockets };
+    },
+  });
+  const seen = useSeen(
+    scope,
+    dataUpdatedAt,
+    data && {
+      score: data.health.score,
+      p95: data.alerts.latency?.p95,
+      waiting: data.queues.alert.waiting + data.queues.notification.waiting,
+      hits: data.cache.recent?.hit_rate,
+      clients: data.sockets.connected_clients,
+    },
+  );
+
+  return (
+    <Page
+      title="Health"
+      about="Latencies are of the last 15 minutes, counts of all time."
+      actions={
+        operator ? (
+          <Select
+            label="Figures of"
+            labelHidden
+            value={scope}
+            options={[
+              { value: "workspace", label: "This workspace" },
+              { value: "installation", label: "The installation" },
+            ]}
+            onChange={(value) => setFilter("scope", value === "workspace" ? "" : value)}
+          />
+        ) : null
+      }
+    >
+      {error ? <Problem error={error} retry={() => void refetch()} /> : null}
+      {data === undefined ? (
+        error ? null : (
+          <Skeleton />
+        )
+      ) : (
+        <>
+          <div className={styles["cards"]}>
+            <Card
+              title="Score"
+              figure={String(Math.round(data.health.score))}
+              line={seen["score"]}
+              aside={<StatusBadge status={data.health.status} />}
+            >
+              <ul className={own["components"]}>
+                {Object.entries(data.health.components).map(([name, { score, reason }]) => (
+                  <li key={name} className={own["component"]}>
+                    <span>{name}</span>
+                    <meter
+                      min={0}
+                      max={100}
+                      low={51}
+                      high={81}
+                      optimum={100}
+                      value={score}
+                      aria-label={`${name}: ${score}`}
+                    />
+                    <span className={styles["hint"]}>{reason}</span>
+                  </li>
+                ))}
+              </ul>
+            </Card>
+            <Card title="Alert latency" figure={milliseconds(data.alerts.latency?.p95)} unit="p95" line={seen["p95"]}>
+              <Percentiles latency={data.alerts.latency} />
+              <p className={styles["hint"]}>
+                {count(data.alerts.processed)} events processed, {count(data.alerts.errors)} attempts failed.
+              </p>
+            </Card>
+            <Card
+              title="Queues"
+              figure={count(data.queues.alert.waiting + data.queues.notification.waiting)}
+              unit="waiting"
+              line={seen["waiting"]}
+              aside={<StatusBadge status={data.queues.healthy ? "healthy" : "degraded"} />}
+            >
+              <p className={styles["hint"]}>
+                {count(data.queues.failed_jobs)} in quarantine, {count(data.queues.delayed_jobs)} delayed;{" "}
+                {percent(data.queues.success_rate)} ended well lately.
+              </p>
+            </Card>
+            <Card
+              title="Live feed"
+              figure={count(data.sockets.connected_clients)}
+              unit="sockets"
+              line={seen["clients"]}
+            >
+              <p className={styles["hint"]}>
+                {count(data.sockets.active_subscriptions)} subscriptions; {count(data.sockets.messages_sent)} frames
+                sent, {count(data.sockets.messages_received)} received; {count(data.sockets.errors)} closed for a fault.
+              </p>
+            </Card>
+            <Card title="Cache" figure={percent(data.cache.recent?.hit_rate)} unit="hits lately" line={seen["hits"]}>
+              <p className={styles["hint"]}>
+                {count(data.cache.hits)} hits, {count(data.cache.misses)} misses, {count(data.cache.errors)} errors.
+              </p>
+              {data.cache.classes ? (
+                <ul className={own["components"]}>
+                  {Object.entries(data.cache.classes).map(([name, { hit_rate }]) => (
+                    <li key={name} className={own["component"]}>
+                      <span>{name}</span>
+                      <meter min={0} max={100} value={hit_rate} aria-label={`${name}: ${percent(hit_rate)} hits`} />
+                      <span className={styles["hint"]}>{percent(hit_rate)}</span>
+                    </li>
+                  ))}
+                </ul>
+              ) : null}
+            </Card>
+            <Card
+              title="Notifications"
+              figure={count(sum(Object.values(data.alerts.notifications_sent)))}
+              unit="delivered"
+              line={undefined}
+            >
+              <dl className={styles["figures"]}>
+                {Object.entries(data.alerts.notifications_sent).map(([kind, sent]) => (
+                  <div key={kind}>
+                    <dt>{kind.replaceAll("_", "-")}</dt>
+                    <dd>{count(sent)}</dd>
+                  </div>
+                ))}
+              </dl>
+            </Card>
+          </div>
+          <Frameworks figures={data.alerts.by_framework} />
+        </>
+      )}
+    </Page>
+  );
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+/** The figures that were fetched while the page is open, by name; forgotten with another scope. */
+function useSeen(
+  scope: string,
+  fetchedAt: number,
+  figures: Record<string, number | null | undefined> | undefined,
+): Record<string, (number | null)[]> {
+  const [seen, setSeen] = useState<Record<string, (number | null)[]>>({});
+  const latest = useRef(figures);
+  latest.current = figures;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: begun anew where the scope is another
+  useEffect(() => setSeen({}), [scope]);
+  useEffect(() => {
+    const now = latest.current;
+    if (fetchedAt === 0 || now === undefined) return;
+    setSeen((before) =>
+      Object.fromEntries(Object.entries(now).map(([name, value]) => [name, kept(before[name] ?? [], value)])),
+    );
+  }, [fetchedAt]);
+  return seen;
+}
+
+function Card(props: {
+  title: string;
+  figure: string;
+  unit?: string;
+  line: readonly (number | null)[] | undefined;
+  aside?: ReactNode;
+  children?: ReactNode;
+}) {
+  const { title, figure, unit, line, aside, children } = props;
+  return (
+    <section className={styles["card"]} aria-label={title}>
+      <div className={styles["head"]}>
+        <h2>{title}</h2>
+        {aside}
+      </div>
+      <div className={own["told"]}>
+        <p>
+          <span className={styles["figure"]}>{figure}</span> <span className={styles["muted"]}>{unit}</span>
+        </p>
+        {line && line.length > 1 ? (
+          <svg className={own["spark"]} viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
+            <path d={path(line)} />
+          </svg>
+        ) : null}
+      </div>
+      {children}
+    </section>
+  );
+}
+
+function Percentiles({ latency }: { latency: Latency | null }) {
+  return (
+    <dl className={styles["figures"]}>
+      {(["p50", "p95", "p99"] as const).map((name) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{milliseconds(latency?.[name])}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Frameworks({ figures }: { figures: Record<string, Latency> | null }) {
+  const name = useFrameworkName();
+  const known = Object.entries(figures ?? {}).filter(([, { count: events }]) => events > 0);
+  if (known.length === 0) return null;
+  return (
+    <Section title="Latency by framework">
+      <div className={own["frame"]}>
+        <table className={own["table"]}>
+          <thead>
+            <tr>
+              <th scope="col">Framework</th>
+              <th scope="col">Events</th>
+              <th scope="col">p50</th>
+              <th scope="col">p95</th>
+              <th scope="col">p99</th>
+            </tr>
+          </thead>
+          <tbody>
+            {known.map(([id, latency]) => (
+              <tr key={id}>
+                <th scope="row">{name(id)}</th>
+                <td>{count(latency.count)}</td>
+                <td>{milliseconds(latency.p50)}</td>
+                <td>{milliseconds(latency.p95)}</td>
+                <td>{milliseconds(latency.p99)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Section>
+  );
+}

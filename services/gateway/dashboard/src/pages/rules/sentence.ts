@@ -1,0 +1,78 @@
+import { said } from "../../forms/length";
+
+export type Condition = "above" | "below" | "equals" | "changes_by";
+export type Aggregation = "avg" | "min" | "max" | "sum" | "count" | "last";
+
+/** What of a rule decides. Lengths in seconds; `limit` null: not filled in yet. */
+export interface Decision {
+  metric: string;
+  condition: Condition;
+  /** The threshold, or for changes_by the percentage. */
+  limit: number | null;
+  window_seconds: number | null;
+  aggregation: Aggregation | null;
+  for_seconds: number;
+  clear_value: number | null;
+}
+
+const OF_WINDOW: Record<Aggregation, (metric: string, window: string) => string> = {
+  avg: (metric, window) => `the average of ${metric} over ${window}`,
+  min: (metric, window) => `the lowest ${metric} in ${window}`,
+  max: (metric, window) => `the highest ${metric} in ${window}`,
+  sum: (metric, window) => `the sum of ${metric} over ${window}`,
+  count: (metric, window) => `the number of values of ${metric} in ${window}`,
+  last: (metric, window) => `the last ${metric} of ${window}`,
+};
+
+const COMPARED: Record<Exclude<Condition, "changes_by">, string> = {
+  above: "is above",
+  below: "is below",
+  equals: "is exactly",
+};
+
+/** What a rule does, as one says it: "Warning when the average of x over 5 min is above 500; clears at 400 or below." */
+export function sentence(rule: Decision & { severity: string; suppression_seconds: number }): string {
+  const first = `${rule.severity.slice(0, 1).toUpperCase()}${rule.severity.slice(1)}`;
+  const hold = rule.for_seconds > 0 ? ` for ${said(rule.for_seconds)}` : "";
+  return `${first} when ${condition(rule)}${hold}; ${clearing(rule)}. ${repeating(rule.suppression_seconds)}`;
+}
+
+/** The condition alone. */
+export function condition(rule: Decision): string {
+  const metric = rule.metric.trim() || "the metric";
+  if (rule.condition === "changes_by") {
+    const span = rule.window_seconds === null ? "from one value to the next" : `within ${said(rule.window_seconds)}`;
+    return `${metric} changes by ${rule.limit === null ? "…" : `${number(rule.limit)} %`} or more ${span}`;
+  }
+  const what =
+    rule.window_seconds === null ? metric : OF_WINDOW[rule.aggregation ?? "avg"](metric, said(rule.window_seconds));
+  return `${what} ${COMPARED[rule.condition]} ${rule.limit === null ? "…" : number(rule.limit)}`;
+}
+
+function clearing(rule: Decision): string {
+  const { limit, clear_value: clear } = rule;
+  switch (rule.condition) {
+    case "equals":
+      return "clears as soon as it is anything else";
+    case "below":
+      return `clears at ${shown(clear ?? limit)} or above`;
+    case "above":
+      return `clears at ${shown(clear ?? limit)} or below`;
+    case "changes_by":
+      return clear === null ? `clears below ${shown(limit)} %` : `clears at ${shown(clear)} % or less`;
+  }
+}
+
+function repeating(seconds: number): string {
+  return seconds === 0
+    ? "Every trigger of an alert notifies."
+    : `The same alert notifies at most once in ${said(seconds)}, unless it gets worse.`;
+}
+
+const shown = (value: number | null): string => (value === null ? "…" : number(value));
+
+/** A number as people write it: 12,500 and 0.25, and no more digits than it has. */
+export function number(value: number): string {
+  if (value !== 0 && (Math.abs(value) >= 1e15 || Math.abs(value) < 1e-6)) return String(value);
+  return value.toLocaleString("en", { maximumFractionDigits: 12 });
+}
