@@ -1362,13 +1362,13 @@ export interface components {
          */
         AlertStatus: {
             /** @default [] */
-            inhibitedBy: string[];
+            inhibitedBy?: string[];
             /** @default [] */
-            mutedBy: string[];
+            mutedBy?: string[];
             /** @default [] */
-            silencedBy: string[];
+            silencedBy?: string[];
             /** @default active */
-            state: string;
+            state?: string;
         };
         /**
          * AlertType
@@ -1622,7 +1622,7 @@ export interface components {
              * Accepted
              * @default 1
              */
-            accepted: number;
+            accepted?: number;
         };
         /**
          * BulkAction
@@ -1739,7 +1739,7 @@ export interface components {
              * Enabled
              * @default true
              */
-            enabled: boolean;
+            enabled?: boolean;
             /**
              * @description apprise is not available yet; email takes an installation that sends any
              * @enum {string}
@@ -1748,7 +1748,7 @@ export interface components {
             /** Matchers */
             matchers?: components["schemas"]["Matcher"][];
             /** @default info */
-            min_severity: components["schemas"]["Severity"];
+            min_severity?: components["schemas"]["Severity"];
             /** Name */
             name: string;
         };
@@ -2086,7 +2086,7 @@ export interface components {
              * Description
              * @default
              */
-            description: string;
+            description?: string;
             /** Labels */
             labels?: {
                 [key: string]: string;
@@ -2606,7 +2606,7 @@ export interface components {
             /** Name */
             name: string;
             /** @default = */
-            op: components["schemas"]["Operator"];
+            op?: components["schemas"]["Operator"];
             /** Value */
             value: string;
         };
@@ -2913,11 +2913,11 @@ export interface components {
          */
         Observation: {
             /** @default null */
-            at: string | null;
+            at?: string | null;
             /** Format: uuid */
             framework_id: string;
             /** @default {} */
-            labels: {
+            labels?: {
                 [key: string]: string;
             };
             metric: string;
@@ -3056,18 +3056,18 @@ export interface components {
          */
         PostableAlert: {
             /** @default null */
-            annotations: {
+            annotations?: {
                 [key: string]: string;
             } | null;
             /** @default null */
-            endsAt: string | null;
+            endsAt?: string | null;
             /** @default null */
-            generatorURL: string | null;
+            generatorURL?: string | null;
             labels: {
                 [key: string]: string;
             };
             /** @default null */
-            startsAt: string | null;
+            startsAt?: string | null;
         };
         /**
          * Problem
@@ -3086,7 +3086,7 @@ export interface components {
              * @description With status 500: the trace id, for the logs
              * @default null
              */
-            instance: string | null;
+            instance?: string | null;
             /** Status */
             status: number;
             /** Title */
@@ -3322,7 +3322,7 @@ export interface components {
              * @default threshold
              * @enum {string}
              */
-            alert_type: "milestone" | "performance" | "threshold";
+            alert_type?: "milestone" | "performance" | "threshold";
             /**
              * Change Percentage
              * @description Needed by changes_by; above 0
@@ -3343,13 +3343,13 @@ export interface components {
              * Enabled
              * @default true
              */
-            enabled: boolean;
+            enabled?: boolean;
             /**
              * For Seconds
              * @description How long the condition must hold before it triggers
              * @default 0
              */
-            for_seconds: number;
+            for_seconds?: number;
             /**
              * Framework Id
              * Format: uuid
@@ -3364,12 +3364,12 @@ export interface components {
             /** Name */
             name: string;
             /** @default warning */
-            severity: components["schemas"]["Severity"];
+            severity?: components["schemas"]["Severity"];
             /**
              * Suppression Seconds
              * @default 300
              */
-            suppression_seconds: number;
+            suppression_seconds?: number;
             /**
              * Threshold Value
              * @description Needed by above, below and equals
@@ -3621,7 +3621,7 @@ export interface components {
              * @default accepted
              * @constant
              */
-            status: "accepted";
+            status?: "accepted";
         };
         /**
          * TimelinePage
@@ -3658,30 +3658,30 @@ export interface components {
             /** Format: uuid */
             alert_rule_id: string;
             /** @default null */
-            alert_type: components["schemas"]["AlertType"] | null;
+            alert_type?: components["schemas"]["AlertType"] | null;
             /**
              * @description Kept with the alert; 16 KiB of JSON at most
              * @default {}
              */
-            context: Record<string, never>;
+            context?: Record<string, never>;
             current_value: number;
             /** @default null */
-            framework_id: string | null;
+            framework_id?: string | null;
             /** @default {} */
-            labels: {
+            labels?: {
                 [key: string]: string;
             };
             /** @default null */
-            occurred_at: string | null;
+            occurred_at?: string | null;
             /** @default null */
-            severity: components["schemas"]["Severity"] | null;
+            severity?: components["schemas"]["Severity"] | null;
             /**
              * @default firing
              * @enum {unknown}
              */
-            status: "firing" | "resolved";
+            status?: "firing" | "resolved";
             /** @default null */
-            threshold_value: number | null;
+            threshold_value?: number | null;
         };
         /**
          * Way

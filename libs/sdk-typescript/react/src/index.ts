@@ -1,1 +1,3 @@
-export {};
+export { AlertFeed, type AlertFeedProps } from "./alert-feed.tsx";
+export { Status, type StatusProps } from "./status.tsx";
+export { type AlertWebSocket, type UseAlertWebSocketOptions, useAlertWebSocket } from "./use-alert-web-socket.ts";
