@@ -13,7 +13,7 @@
  *     failed: …                         it is of no use any more, and ends
  * Is told
  *     watch FIRST ALERTS                alerts of the offsets from FIRST on are to be noted, those before no more
- *     unmute                            the first MUTE sockets read from now on
+ *     unmute                            the first MUTE sockets read from now on, into a buffer of the usual size
  *     report FILE
  */
 #define _GNU_SOURCE
@@ -221,7 +221,11 @@ static void command(void) {
         for (uint64_t k = 0; k < alerts; k++) missing[k] = count - mute;
         puts("watching");
     } else if (!strncmp(line, "unmute", 6)) {
-        for (uint32_t i = 0; i < mute; i++) follow(i, EPOLL_CTL_ADD, EPOLLIN);
+        int large = 1 << 20;
+        for (uint32_t i = 0; i < mute; i++) {
+            setsockopt(sockets[i].fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof large);
+            follow(i, EPOLL_CTL_ADD, EPOLLIN);
+        }
         puts("unmuted");
     } else if (sscanf(line, "report %3999[^\n]", path) == 1) {
         report(path);
