@@ -12,11 +12,22 @@ TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
 
 class Subscriber(asyncio.Protocol):
-    """Connects with a bearer token, subscribes to the workspace and hands every text frame over."""
+    """Connects with a bearer token, subscribes to the workspace and hands every text frame over.
 
-    def __init__(self, token: str, received: Callable[[bytes], None]) -> None:
+    `request` asks for something else, and `gone` is called at the end of a connection.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        received: Callable[[bytes], None],
+        request: bytes = b'{"type":"subscribe"}',
+        gone: Callable[[], None] = lambda: None,
+    ) -> None:
         self._token = token
         self._received = received
+        self._request = request
+        self._gone = gone
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
         self._upgraded = False
@@ -38,6 +49,7 @@ class Subscriber(asyncio.Protocol):
         self.close_code = self.close_code or 1006
         if not self.subscribed.done():
             self.subscribed.set_exception(ConnectionError(f"closed with {self.close_code} before it was subscribed"))
+        self._gone()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -50,7 +62,7 @@ class Subscriber(asyncio.Protocol):
                 return
             del self._buffer[: end + 4]
             self._upgraded = True
-            self._send(TEXT, b'{"type":"subscribe"}')
+            self._send(TEXT, self._request)
         self._frames()
 
     def _frames(self) -> None:
@@ -86,4 +98,6 @@ class Subscriber(asyncio.Protocol):
         assert self._transport is not None
         mask = os.urandom(4)
         masked = bytes(byte ^ mask[n % 4] for n, byte in enumerate(payload))
-        self._transport.write(bytes((0x80 | opcode, 0x80 | len(payload))) + mask + masked)
+        length = len(payload)
+        size = bytes((0x80 | length,)) if length < 126 else b"\xfe" + length.to_bytes(2, "big")
+        self._transport.write(bytes((0x80 | opcode,)) + size + mask + masked)

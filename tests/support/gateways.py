@@ -34,11 +34,8 @@ class GatewayProcess:
             "PROMETHEUS_PORT": str(self.metrics_port),
         }
         self._log = tempfile.NamedTemporaryFile(prefix="convex-gateway-", suffix=".log")  # noqa: SIM115 - until `kill`
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "convex_gateway.main"],
-            env={name: value.replace("{port}", str(self.port)) for name, value in given.items()},
-            stderr=self._log,
-        )
+        self._environment = {name: value.replace("{port}", str(self.port)) for name, value in given.items()}
+        self._process = self._start()
 
     @property
     def pid(self) -> int:
@@ -80,6 +77,15 @@ class GatewayProcess:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait(10)
+
+    def restart(self) -> None:
+        """Kill it, and start it again on the same ports."""
+        self.kill()
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "convex_gateway.main"]
+        return subprocess.Popen(command, env=self._environment, stderr=self._log)
 
 
 @contextlib.contextmanager
