@@ -68,13 +68,17 @@ class Beat:
 
     async def run(self) -> None:
         """Until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._interval)
-            for number, member in enumerate(self._due(loop.time()), 1):
-                self._tick(member, loop.time())
-                if number % _YIELD_EVERY == 0:
-                    await asyncio.sleep(0)
+            await self._turn()
+
+    async def _turn(self) -> None:
+        """Tick what is due. No member is held until the next turn: it may be gone by then."""
+        loop = asyncio.get_running_loop()
+        for number, member in enumerate(self._due(loop.time()), 1):
+            self._tick(member, loop.time())
+            if number % _YIELD_EVERY == 0:
+                await asyncio.sleep(0)
 
     def _due(self, now: float) -> set[Ticking]:
         due, turn = set(self._watched), int(now / self._interval)

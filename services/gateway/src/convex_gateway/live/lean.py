@@ -38,6 +38,8 @@ from convex_gateway.live.wire import CLOSE_WITHIN, EXTENSION, Listener
 log = logging.getLogger(__name__)
 
 MAX_BACKLOG_OF_PONGS: Final = 64 << 10
+LINGER: Final = 2.0
+"""Seconds that a peer which broke the protocol has to read why."""
 _EARLY_AT_MOST: Final = 64 << 10
 _PING: Final = ping_frame()
 
@@ -254,7 +256,20 @@ class LeanProtocol(asyncio.Protocol):
             if self._listener is not None:
                 self._listener.fault(code, reason)
             self._transport.write(close_frame(code, reason))
-        self._hang_up()
+        self._linger()
+
+    def _linger(self) -> None:
+        """Write no more, and pass over what comes until the peer hangs up: to close upon bytes that nobody has read
+        resets the connection, and the peer would lose the frame that tells it why."""
+        if not self._transport.can_write_eof():
+            self._hang_up()
+            return
+        self._transport.write_eof()
+        self.resume()
+        self.closing = True
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LINGER, self._transport.abort)
+        self._let_go()
 
     def _hang_up(self) -> None:
         """Close once everything is written; where the peer does not read it, cut."""
