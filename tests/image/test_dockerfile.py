@@ -84,8 +84,19 @@ def test_what_is_copied_passes_the_ignore_file_and_little_else_does() -> None:
     assert next(line for line in lines if line and not line.startswith("#")) == "*"
     let_in = {line[1:].rstrip("/") for line in lines if line.startswith("!")}
     copied = {source for stage in STAGES.values() for source in stage.copied}
-    assert {source for source in copied if source not in let_in} == {"image/reload"}
+    assert {source for source in copied if source not in let_in} == {"image/reload", "services/gateway/dashboard"}
     assert {source for source in let_in if source not in copied} == {"image"}
+
+
+def test_the_dashboard_is_built_as_make_does_it_and_node_stays_behind() -> None:
+    command = "npm ci --silent && npm run --silent build --workspace @convex-alerts/dashboard -- --logLevel warn"
+    assert STAGES["pages"].last("RUN").endswith(command)
+    makefile = (REPOSITORY / "Makefile").read_text()
+    for part in command.replace("npm ", "$(NPM) ").split(" && "):
+        assert part in makefile, part
+    taken = [copy.text for stage in STAGES.values() for copy in stage.of("COPY") if "--from=pages" in copy.flags]
+    assert len(taken) == 2
+    assert all(text.split()[0].endswith("/convex_gateway/dashboard/built") for text in taken)
 
 
 def test_every_package_but_the_one_for_development_is_built_and_installed() -> None:

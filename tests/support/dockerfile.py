@@ -94,8 +94,12 @@ def carry_out(stage: Stage, root: Path, above: Mapping[str, str]) -> dict[str, s
     for instruction in stage.instructions:
         if instruction.word == "COPY":
             *sources, target = instruction.text.split()
+            elsewhere = any(flag.startswith("--from") for flag in instruction.flags)
             for source in sources:
-                _copy(source, folder / target)
+                if elsewhere:
+                    _take(source, folder / target)
+                else:
+                    _copy(source, folder / target)
         elif instruction.word == "RUN":
             _run(instruction.text, folder, environment)
     return environment
@@ -116,6 +120,13 @@ def _run(command: str, folder: Path, environment: Mapping[str, str]) -> None:
         timeout=800,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+
+
+def _take(source: str, target: Path) -> None:
+    """What another stage makes below /src, as `make web` has made it in the repository by the same command."""
+    made = REPOSITORY / Path(source).relative_to("/src")
+    assert made.is_dir(), f"{made} is missing: run make web"
+    shutil.copytree(made, target, dirs_exist_ok=True)
 
 
 def _copy(source: str, target: Path) -> None:

@@ -89,6 +89,15 @@ def test_what_was_compressed_is_what_was_built() -> None:
         assert path.with_suffix(".br").is_file()
 
 
+@pytest.mark.skipif(not BUILT.is_dir(), reason="the dashboard is not built: make web")
+def test_what_is_loaded_first_is_small() -> None:
+    """Scripts that the page itself asks for; every page but the first comes when one goes there."""
+    page = (BUILT / "index.html").read_text()
+    first = re.findall(r'(?:src|href)="/dashboard/(assets/[^"]+\.js)"', page)
+    assert first
+    assert sum((BUILT / f"{name}.gz").stat().st_size for name in first) <= 200 * 1024
+
+
 def test_without_a_build_it_says_how_to_make_one(tmp_path: Path) -> None:
     client = TestClient(Starlette(routes=list(_dashboard(tmp_path / "built", STATIC))))
     for path in ("/", "/rules"):

@@ -1,5 +1,206 @@
-import { Page } from "../design";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { useShortcuts } from "../app/useShortcuts";
+import { Button, EmptyState, Loading, Page, Problem } from "../design";
+import { filterOf, isNarrow, type ListSearch, type Sort, searchOf } from "../live/filter";
+import { useLive, useLoading } from "../live/LiveProvider";
+import { type Action, isPossible, useActions } from "../live/useActions";
+import { useFrameworkName } from "../rest/nouns";
+import { useMe } from "../session/SessionProvider";
+import { AlertList, type ListHandle } from "./AlertList";
+import styles from "./AlertsPage.module.css";
+import { Filters } from "./Filters";
+import { ResolveDialog } from "./ResolveDialog";
+import { useOlder } from "./useOlder";
 
+const NONE: ReadonlySet<string> = new Set();
+
+/** All alerts of the workspace, live: what is open unless one asks for more. */
 export function AlertsPage() {
-  return <Page title="Alerts">{null}</Page>;
+  const search = useSearch({ from: "/" });
+  const navigate = useNavigate();
+  const live = useLive();
+  const loading = useLoading();
+  const { may } = useMe();
+  const { act } = useActions();
+  const frameworkName = useFrameworkName();
+
+  const change = useCallback(
+    (part: { [name in keyof ListSearch]: ListSearch[name] | undefined }) => {
+      void navigate({
+        to: "/",
+        replace: true,
+        search: (before) => searchOf({ ...before, ...part }),
+      });
+    },
+    [navigate],
+  );
+  const filter = useMemo(() => filterOf(search), [search]);
+  const shownFilter = useDeferredValue(filter);
+  const sort: Sort = search.sort ?? "newest";
+  useEffect(() => {
+    live.store.show(shownFilter, sort);
+    live.store.flush();
+  }, [live, shownFilter, sort]);
+  const alerts = useSyncExternalStore(live.store.subscribe, live.store.list);
+  const older = useOlder(live, shownFilter);
+
+  const [selected, setSelected] = useState<ReadonlySet<string>>(NONE);
+  const [cursor, setCursor] = useState<string | null>(null);
+  const [resolving, setResolving] = useState<readonly string[] | null>(null);
+  const list = useRef<ListHandle>(null);
+  const searchBox = useRef<HTMLInputElement>(null);
+  const lastPicked = useRef<string | null>(null);
+
+  // What is no longer in the list is no longer chosen: nobody resolves what they cannot see.
+  const chosen = useMemo(() => alerts.filter(({ id }) => selected.has(id)), [alerts, selected]);
+
+  const pick = useCallback(
+    (id: string, range: boolean) => {
+      const from = range && lastPicked.current ? alerts.findIndex((one) => one.id === lastPicked.current) : -1;
+      const to = alerts.findIndex((one) => one.id === id);
+      lastPicked.current = id;
+      setSelected((before) => {
+        const next = new Set(before);
+        if (from >= 0 && to >= 0) {
+          for (const one of alerts.slice(Math.min(from, to), Math.max(from, to) + 1)) next.add(one.id);
+        } else if (!next.delete(id)) next.add(id);
+        return next;
+      });
+    },
+    [alerts],
+  );
+
+  const run = useCallback(
+    (action: Action, ids: readonly string[]) => {
+      if (ids.length === 0) return;
+      if (action === "resolve") setResolving(ids);
+      else {
+        setSelected(NONE);
+        void act(action, ids);
+      }
+    },
+    [act],
+  );
+
+  const targets = (): string[] => (chosen.length > 0 ? chosen.map(({ id }) => id) : cursor === null ? [] : [cursor]);
+  const move = (by: number) => list.current?.move(by);
+  useShortcuts([
+    { keys: "j", says: "Next alert", group: "Alerts", run: () => move(1) },
+    { keys: "k", says: "Previous alert", group: "Alerts", run: () => move(-1) },
+    { keys: "Enter", says: "Open the alert", group: "Alerts", run: () => open(cursor) },
+    { keys: "x", says: "Select the alert", group: "Alerts", run: () => cursor && pick(cursor, false) },
+    { keys: "X", says: "Select up to the alert", group: "Alerts", run: () => cursor && pick(cursor, true) },
+    { keys: "a", says: "Acknowledge", group: "Alerts", run: () => may("responder") && run("acknowledge", targets()) },
+    { keys: "r", says: "Resolve", group: "Alerts", run: () => may("responder") && run("resolve", targets()) },
+    { keys: "Escape", says: "Clear the selection", group: "Alerts", run: () => setSelected(NONE) },
+    { keys: "/", says: "Search", group: "Alerts", run: () => searchBox.current?.focus() },
+  ]);
+
+  function open(id: string | null) {
+    if (id !== null) void navigate({ to: "/alerts/$id", params: { id } });
+  }
+
+  const all = alerts.length > 0 && chosen.length === alerts.length;
+  return (
+    <Page title="Alerts" fills>
+      <Filters search={search} onChange={change} searchBox={searchBox} onLeave={() => move(0)} />
+      {loading.problem ? <Problem error={`The list is not complete: ${loading.problem}`} retry={live.retry} /> : null}
+      <div className={styles["frame"]}>
+        <div className={styles["head"]}>
+          <label className={styles["all"]}>
+            <input
+              type="checkbox"
+              checked={all}
+              ref={(box) => {
+                if (box) box.indeterminate = chosen.length > 0 && !all;
+              }}
+              disabled={alerts.length === 0}
+              onChange={() => setSelected(all ? NONE : new Set(alerts.map(({ id }) => id)))}
+            />
+            <span className="visually-hidden">Select all</span>
+          </label>
+          {chosen.length > 0 ? (
+            <div className={styles["chosen"]}>
+              <strong>{chosen.length} selected</strong>
+              {may("responder") ? (
+                <>
+                  <Button
+                    size="small"
+                    onClick={() => run("acknowledge", targets())}
+                    disabled={!chosen.some((one) => isPossible("acknowledge", one))}
+                  >
+                    Acknowledge
+                  </Button>
+                  <Button
+                    size="small"
+                    onClick={() => run("resolve", targets())}
+                    disabled={!chosen.some((one) => isPossible("resolve", one))}
+                  >
+                    Resolve…
+                  </Button>
+                </>
+              ) : null}
+              <Button size="small" kind="quiet" onClick={() => setSelected(NONE)}>
+                Clear
+              </Button>
+            </div>
+          ) : (
+            <span className={styles["count"]}>
+              {alerts.length.toLocaleString()} {alerts.length === 1 ? "alert" : "alerts"}
+              {loading.complete ? "" : ", loading more…"}
+            </span>
+          )}
+        </div>
+        {alerts.length === 0 ? (
+          loading.complete && !older.busy ? (
+            <Nothing
+              narrow={isNarrow(filter)}
+              status={filter.status}
+              onClear={() => change({ severity: undefined, framework: undefined, type: undefined, q: undefined })}
+            />
+          ) : loading.problem ? null : (
+            <Loading />
+          )
+        ) : (
+          <AlertList
+            ref={list}
+            alerts={alerts}
+            selected={selected}
+            cursor={cursor}
+            mayAct={may("responder")}
+            frameworkName={frameworkName}
+            isFresh={(id) => live.isFresh(id)}
+            onCursor={setCursor}
+            onPick={pick}
+            onAct={(action, id) => run(action, [id])}
+            onEnd={older.more}
+          />
+        )}
+      </div>
+      <ResolveDialog
+        alerts={(resolving ?? []).flatMap((id) => live.store.get(id) ?? [])}
+        open={resolving !== null}
+        onClose={() => setResolving(null)}
+        onResolve={(notes) => {
+          const ids = resolving ?? [];
+          setSelected(NONE);
+          void act("resolve", ids, notes);
+        }}
+      />
+    </Page>
+  );
+}
+
+function Nothing({ narrow, status, onClear }: { narrow: boolean; status: string; onClear: () => void }) {
+  if (narrow) {
+    return (
+      <EmptyState title="Nothing fits these filters" action={<Button onClick={onClear}>Clear the filters</Button>} />
+    );
+  }
+  return (
+    <EmptyState title={status === "open" ? "All clear" : "Nothing here"}>
+      {status === "open" ? "Nothing is open. What begins to fire appears here by itself." : `No alert is ${status}.`}
+    </EmptyState>
+  );
 }

@@ -10,15 +10,19 @@ import {
 } from "@tanstack/react-router";
 import { AlertsPage } from "../alerts/AlertsPage";
 import { EmptyState, Loading, Page, Problem } from "../design";
+import { Connection } from "../live/Connection";
+import { searchOf } from "../live/filter";
+import { LiveProvider } from "../live/LiveProvider";
 import { Frame } from "./Frame";
 
 /** The pages. Each but the first is a file of its own, loaded when one goes there (or points at its link). */
-const root = createRootRoute({ component: () => <Frame />, notFoundComponent: NotFound });
+const root = createRootRoute({ component: Around, notFoundComponent: NotFound });
 
 const alerts = createRoute({
   getParentRoute: () => root,
   path: "/",
   component: AlertsPage,
+  validateSearch: searchOf,
   beforeLoad: ({ location: { hash } }) => {
     // What e-mails and chat messages link to: /#alert=ID.
     const id = new URLSearchParams(hash).get("alert");
@@ -118,6 +122,14 @@ declare module "@tanstack/react-router" {
   interface Register {
     router: ReturnType<typeof makeRouter>;
   }
+}
+
+function Around() {
+  return (
+    <LiveProvider>
+      <Frame status={<Connection />} />
+    </LiveProvider>
+  );
 }
 
 function NotFound() {

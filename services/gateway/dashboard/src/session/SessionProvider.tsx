@@ -2,7 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from "react";
 import { SignIn } from "./SignIn";
 import { Starting } from "./Starting";
-import { currentSession, type Me, mayAs, Refused, type Role, type SessionState, signOut } from "./session";
+import { currentSession, type Me, mayAs, Refused, type Role, type SessionState, signOut, whenDoubted } from "./session";
 
 interface Session {
   me: Me;
@@ -86,6 +86,8 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     },
     [take],
   );
+
+  useEffect(() => whenDoubted(() => void recheck()), [recheck]);
 
   const me = state?.session ?? null;
   const session = useMemo<Session | null>(

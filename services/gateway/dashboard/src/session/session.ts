@@ -59,6 +59,15 @@ function words(status: number, problem: Readonly<Record<string, unknown>>): stri
 const SESSION = "/auth/session";
 const PATIENCE = 20_000;
 let csrf: string | null = null;
+let doubted: (() => void) | null = null;
+
+/** Who hears that the session may have ended, or that another tab has begun another one. */
+export function whenDoubted(listener: () => void): () => void {
+  doubted = listener;
+  return () => {
+    if (doubted === listener) doubted = null;
+  };
+}
 
 /** As the browser's own, with the session's word, and with failures to connect told apart. */
 export async function fetchSigned(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
@@ -70,7 +79,12 @@ export async function fetchSigned(input: RequestInfo | URL, init?: RequestInit):
   }
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(PATIENCE)]);
   try {
-    return await fetch(new Request(request, { headers, signal, credentials: "same-origin", cache: "no-store" }));
+    const answer = await fetch(
+      new Request(request, { headers, signal, credentials: "same-origin", cache: "no-store" }),
+    );
+    const refused = answer.status === 401 || (answer.status === 403 && request.method !== "GET");
+    if (refused && request.url.includes("/api/")) doubted?.();
+    return answer;
   } catch (failure) {
     if (request.signal.aborted) throw failure;
     throw new Refused(0);

@@ -1,0 +1,114 @@
+import type { Alert } from "@convex-alerts/client";
+import { Link } from "@tanstack/react-router";
+import { memo } from "react";
+import { Button, classes, SeverityBadge, TimeAgo } from "../design";
+import { type Action, isPossible } from "../live/useActions";
+import { number } from "../live/words";
+import styles from "./AlertRow.module.css";
+
+export interface AlertRowProps {
+  alert: Alert;
+  top: number;
+  height: number;
+  position: number;
+  total: number;
+  framework: string;
+  selected: boolean;
+  current: boolean;
+  fresh: boolean;
+  mayAct: boolean;
+  onCursor: (id: string) => void;
+  onPick: (id: string, range: boolean) => void;
+  onAct: (action: Action, id: string) => void;
+}
+
+const LABELS = 4;
+
+/** One alert in the list. It is drawn again only where something of it, or its place, is another. */
+export const AlertRow = memo(function AlertRow(props: AlertRowProps) {
+  const { alert, top, height, position, total, framework, selected, current, fresh, mayAct } = props;
+  const { onCursor, onPick, onAct } = props;
+  const { id, title } = alert;
+  const labels = Object.entries(alert.labels).slice(0, LABELS);
+  return (
+    <li
+      className={classes(styles["row"], styles[alert.severity], fresh && styles["fresh"])}
+      style={{ transform: `translateY(${top}px)`, height }}
+      aria-posinset={position}
+      aria-setsize={total}
+      data-id={id}
+      data-status={alert.status}
+      data-severity={alert.severity}
+      data-selected={selected || undefined}
+      data-current={current || undefined}
+      onFocus={() => onCursor(id)}
+    >
+      <span className={styles["pick"]}>
+        <input
+          type="checkbox"
+          aria-label={`Select ${title}`}
+          checked={selected}
+          onClick={(click) => onPick(id, click.shiftKey)}
+          onChange={() => undefined}
+        />
+      </span>
+      <span className={styles["badge"]}>
+        <SeverityBadge severity={alert.severity} />
+      </span>
+      <span className={styles["what"]}>
+        <Link to="/alerts/$id" params={{ id }} className={styles["title"]} preload={false}>
+          {title}
+        </Link>
+        <span className={styles["where"]}>
+          {framework}
+          {alert.rule_name && alert.rule_name !== title ? ` · ${alert.rule_name}` : ""}
+          {labels.map(([name, value]) => (
+            <span key={name} className={styles["label"]}>
+              {name}={value}
+            </span>
+          ))}
+        </span>
+      </span>
+      <span className={styles["value"]}>
+        <strong>{number(alert.current_value)}</strong>
+        {alert.threshold_value === null ? null : (
+          <span className={styles["muted"]}>
+            <span className="visually-hidden">threshold </span>
+            <span aria-hidden="true">/ </span>
+            {number(alert.threshold_value)}
+          </span>
+        )}
+      </span>
+      <span className={styles["state"]}>
+        <span className={styles["status"]}>{alert.status}</span>
+        <span className={styles["muted"]}>{who(alert)}</span>
+      </span>
+      <span className={styles["times"]}>
+        <TimeAgo time={alert.triggered_at} />
+        <span className={styles["muted"]} title={`${alert.occurrences} occurrences`}>
+          ×{alert.occurrences.toLocaleString()}
+        </span>
+      </span>
+      {mayAct ? (
+        <span className={styles["actions"]}>
+          {isPossible("acknowledge", alert) ? (
+            <Button size="small" aria-label={`Acknowledge ${title}`} onClick={() => onAct("acknowledge", id)}>
+              Acknowledge
+            </Button>
+          ) : null}
+          {isPossible("resolve", alert) ? (
+            <Button size="small" aria-label={`Resolve ${title}`} onClick={() => onAct("resolve", id)}>
+              Resolve
+            </Button>
+          ) : null}
+        </span>
+      ) : null}
+    </li>
+  );
+});
+
+function who(alert: Alert): string {
+  if (alert.status === "acknowledged") return `by ${alert.acknowledged_by ?? "somebody"}`;
+  if (alert.status === "resolved") return alert.resolved_by ? `by ${alert.resolved_by}` : "by itself";
+  return "";
+}
