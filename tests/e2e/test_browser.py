@@ -11,7 +11,7 @@ pytestmark = [needs_chromium, pytest.mark.timeout(240)]
 
 TOKEN = "document.querySelector('main textarea')"
 PRESS = (
-    "[...document.querySelectorAll('button, [role=menuitem]')].find((b) => b.textContent.includes({text!r})).click()"
+    "[...document.querySelectorAll('button, [role=menuitem]')].find((b) => b.textContent.trim() === {text!r}).click()"
 )
 WRITE = """
 (() => {{
@@ -36,6 +36,12 @@ def test_a_person_signs_in_once_works_and_signs_out(workspace: Workspace) -> Non
         page.complaints.clear()  # that the server answered 401 is one
         sign_in(page, workspace.token)
         page.shows("document.querySelector('nav [aria-current=page]')?.textContent.startsWith('Alerts')")
+        page.shows("document.querySelector('[data-testid=connection]')?.dataset.state === 'connected'")
+        page.shows("document.querySelectorAll('ul[aria-label=Alerts] > li').length === 1")
+        page.ask(PRESS.format(text="Acknowledge"))
+        page.shows("document.querySelector('ul[aria-label=Alerts] > li')?.dataset.status === 'acknowledged'")
+        page.ask("document.querySelector('ul[aria-label=Alerts] > li a').click()")
+        page.shows("document.querySelector('main ol')?.textContent.includes('Acknowledged by')")
         assert workspace.token not in page.ask(
             "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"
         )
