@@ -40,7 +40,7 @@ from tests.support.installation import Workspace
 from tests.support.receiver import Receiver
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-QUICK = Terms(attempts=None, base=0.1, longest=0.5)
+QUICK = Terms(attempts=None, base=0.1, longest=0.5, polling=False)
 ALERTS = 30
 
 
