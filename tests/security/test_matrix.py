@@ -49,7 +49,9 @@ OF_THE_INSTALLATION = {"queues.name", "jobs.name"}
 WITHOUT_A_GET = {"notification_id": "read_notification", "item_id": "replay_one_quarantined"}
 """Ids that no operation shows one thing by, and one that finds it."""
 
+SOON = (dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).isoformat()
 BODIES: dict[str, Any] = {
+    "create_silence": {"matchers": [{"name": "severity", "value": "info"}], "ends_at": SOON},
     "create_channel": {"kind": "webhook", "name": "hook", "config": {"url": "https://example.com"}},
 }
 """For operations whose schema does not say all that a body needs."""
@@ -106,6 +108,7 @@ class World(Api):
             "user_id": "leaver",
             "key_id": self.key("viewer")["id"],
             "item_id": self._put_aside(),
+            "silence_id": self.made("/silences", BODIES["create_silence"])["id"],
             "queues.name": "alert",
             "jobs.name": TIMETABLE.jobs[0].name,
         }

@@ -23,10 +23,21 @@ class Episode:
     announced: bool = False
     by_person: bool = False
     cleared: bool = False
+    kept: str | None = None
+    """What a silence kept people from being told of, and they still are not."""
 
     @property
     def open(self) -> bool:
         return self.status != "resolved"
+
+
+@dataclass
+class Quiet:
+    """A silence: of which fingerprints, from when until when."""
+
+    names: frozenset[str]
+    starts_at: int
+    ends_at: int
 
 
 @dataclass
@@ -58,6 +69,7 @@ class Model:
     now: int = 0
     of: dict[str, Fingerprint] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
+    silences: list[Quiet] = field(default_factory=list)
     counted: int = 0
     withheld: int = 0
 
@@ -84,24 +96,54 @@ class Model:
 
     def _open(self, name: str, severity: str) -> None:
         self.fingerprint(name).episodes.append(Episode(severity))
-        self._notify(name, "fired")
+        self._triggered(name, "fired")
 
     def _fold(self, name: str, episode: Episode, severity: str) -> None:
         episode.occurrences += 1
         if RANK[severity] > RANK[episode.severity]:
             episode.severity = severity
-            self._notify(name, "escalation")
+            self._triggered(name, "escalation")
         elif self.fingerprint(name).in_window(self.now) or episode.status == "acknowledged":
             self.withheld += 1
         else:
-            self._notify(name, "reminder" if episode.announced else "fired")
+            self._triggered(name, "reminder" if episode.announced else "fired")
 
-    def _notify(self, name: str, why: str) -> None:
+    def _triggered(self, name: str, why: str) -> None:
+        """A trigger that people are told of, unless a silence is in effect."""
+        self.withheld += not self._notify(name, why)
+
+    def silenced(self, name: str) -> bool:
+        """Whether a silence fits it and is in effect."""
+        return any(name in one.names and one.starts_at <= self.now < one.ends_at for one in self.silences)
+
+    def silence_ends(self, name: str) -> None:
+        """What is still so, and was kept from people, is told once."""
+        print_, episode = self.fingerprint(name), self.fingerprint(name).open
+        if episode is None or episode.kept is None or self.silenced(name):
+            return
+        told = print_.notified_severity
+        raised = told is not None and RANK[episode.severity] > RANK[told]
+        if episode.announced and raised:
+            self._notify(name, "escalation")
+        elif episode.status == "acknowledged":
+            return
+        elif not episode.announced and (raised or not print_.in_window(self.now)):
+            self._notify(name, "fired")
+        elif episode.announced and episode.kept == "reminder":
+            self._notify(name, "reminder")
+
+    def _notify(self, name: str, why: str) -> bool:
+        """Whether people were told."""
         print_ = self.fingerprint(name)
         assert print_.last is not None
+        if self.silenced(name):
+            print_.last.kept = why
+            return False
+        print_.last.kept = None
         print_.last.announced = True
         print_.window_from, print_.notified_severity = self.now, print_.last.severity
         self.told.append((self.now, name, why))
+        return True
 
     def clear(self, name: str) -> None:
         """The condition has ended."""
@@ -116,6 +158,7 @@ class Model:
 
     def _end(self, name: str, episode: Episode) -> None:
         episode.status = "resolved"
+        episode.kept = None
         if episode.announced:
             self.told.append((self.now, name, "resolved"))
         episode.announced = False
@@ -165,7 +208,11 @@ class Model:
                 due.append((print_.ends_at, 0, name))
             if print_.window_from is not None and print_.window_from + WINDOW <= self.now:
                 due.append((print_.window_from + WINDOW, 1, name))
+        due += [(one.ends_at, -1, name) for one in self.silences if one.ends_at <= self.now for name in one.names]
         for _, kind, name in sorted(due):
+            if kind < 0:
+                self.silence_ends(name)
+                continue
             episode = self.fingerprint(name).open
             if episode is None:
                 continue

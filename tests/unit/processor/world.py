@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from convex_common.domain import transitions
 from convex_common.domain.alert import Alert
@@ -14,13 +14,15 @@ from convex_common.domain.channel import Channel, ChannelKind
 from convex_common.domain.fingerprint import fingerprint, shard_of
 from convex_common.domain.rule import AlertType, Condition, Rule
 from convex_common.domain.severity import Severity
-from convex_common.events import Payload, SourceAlert, Trigger, decode
+from convex_common.domain.silence import Silence, silence_key, silenceable_labels
+from convex_common.events import Payload, SilenceDue, SourceAlert, Trigger, decode, encode
 from convex_common.ids import floor
 from convex_common.postgres.alert_store import FOLDED
 from convex_common.postgres.configuration import Configuration
 from convex_processor import decide
 from convex_processor.claims import ClaimedEvent
 from convex_processor.decide import NO_SERIES, Decoded
+from convex_processor.domain.silencing import OpenAlert
 
 WORKSPACE = uuid.UUID(int=1)
 FRAMEWORK = uuid.UUID(int=2)
@@ -102,7 +104,27 @@ class World:
             ms = int((self.now.timestamp() + clock_skew) * 1000)
             return uuid.UUID(int=floor(ms).int + self.ids_made)
 
-        self._save(decide.decide(WORKSPACE, events, self.configuration, NO_SERIES, latest, new_id, self.now))
+        known_open = [
+            OpenAlert(alert.id, alert.fingerprint, silenceable_labels(alert), alert.silenced_by)
+            for alert in self.alerts.values()
+            if alert.is_open and decide.looks_at_silences(events)
+        ]
+        self._save(
+            decide.decide(WORKSPACE, events, self.configuration, NO_SERIES, latest, new_id, self.now, known_open)
+        )
+
+    def silence(self, silence: Silence) -> None:
+        """A person makes a silence, or ends one early."""
+        over = silence.over_at <= self.now
+        kept = {one.id: one for one in self.configuration.silences.values() if one.id != silence.id}
+        silences = kept if over else {**kept, silence.id: silence}
+        self.configuration = replace(self.configuration, silences=silences)
+        due_at = self.now if over or silence.span(self.now) else silence.next_start(self.now)
+        due, key = SilenceDue(silence_id=silence.id), silence_key(silence.id)
+        timer = Timer(
+            kind="silence", subject=str(silence.id), key=key, shard=shard_of(key), due_at=due_at, payload=encode(due)
+        )
+        self.timers[timer.kind, timer.subject] = timer
 
     def acknowledge(self, alert: Alert) -> None:
         """A person acknowledges; Conflict where it is impossible."""

@@ -95,11 +95,29 @@ class Withdrawn(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-Payload = Trigger | Observations | SourceAlert | WindowEnd | HoldEnd | SourceEnd | Withdrawn
+class SilenceDue(msgspec.Struct, frozen=True, kw_only=True):
+    """Timer: a silence was made, begins, or was expired; whom does it concern? Key: its own.
+
+    `again`: the second look, for alerts that were being decided on while the first was taken.
+    """
+
+    kind: ClassVar[str] = "timer:silence"
+    silence_id: uuid.UUID
+    again: bool = False
+
+
+class SilenceEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """Timer: a silence of an alert begins or ends; see who is to be told. Key: the fingerprint."""
+
+    kind: ClassVar[str] = "timer:silence_end"
+    alert_id: uuid.UUID
+
+
+Payload = Trigger | Observations | SourceAlert | WindowEnd | HoldEnd | SourceEnd | Withdrawn | SilenceDue | SilenceEnd
 
 _TYPES: dict[str, msgspec.json.Decoder[Any]] = {
     kind.kind: msgspec.json.Decoder(kind)
-    for kind in (Trigger, Observations, SourceAlert, WindowEnd, HoldEnd, SourceEnd, Withdrawn)
+    for kind in (Trigger, Observations, SourceAlert, WindowEnd, HoldEnd, SourceEnd, Withdrawn, SilenceDue, SilenceEnd)
 }
 _ENCODER = msgspec.json.Encoder()
 

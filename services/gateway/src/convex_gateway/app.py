@@ -44,6 +44,7 @@ from convex_gateway.routes import (
     observations,
     queues,
     rules,
+    silences,
 )
 from convex_gateway.shield import Shield
 from convex_gateway.signin.oidc import routes as oidc
@@ -54,6 +55,7 @@ RESOURCES = (
     rules,
     channels,
     alerts,
+    silences,
     observations,
     feed,
     analytics,

@@ -15,6 +15,8 @@ from convex_common.events import (
     Observation,
     Observations,
     Payload,
+    SilenceDue,
+    SilenceEnd,
     SourceAlert,
     SourceEnd,
     Trigger,
@@ -27,6 +29,7 @@ from convex_processor.claims import ClaimedEvent
 from convex_processor.domain.episodes import Episodes, Origin
 from convex_processor.domain.occurrence import of_source, of_trigger
 from convex_processor.domain.series import Clears, Fires, Series, SeriesBatch
+from convex_processor.domain.silencing import OpenAlert, look
 
 
 class EventFailed(Exception):  # noqa: N818 - named like the tree of errors in common
@@ -127,13 +130,18 @@ def evaluate_series(
     return SeriesOutcome(tuple(series.touched.values()), tuple(series.timers), steps, frozenset(fingerprints))
 
 
-OF_ONE_ALERT = Trigger | SourceAlert | WindowEnd | SourceEnd | Withdrawn
+OF_ONE_ALERT = Trigger | SourceAlert | WindowEnd | SourceEnd | Withdrawn | SilenceEnd
 """The events whose key is a fingerprint."""
 
 
 def fingerprints(batch: Sequence[Decoded], series: SeriesOutcome) -> set[bytes]:
     """The fingerprints whose latest alerts the batch needs."""
     return {item.event.key for item in batch if isinstance(item.payload, OF_ONE_ALERT)} | series.fingerprints
+
+
+def looks_at_silences(batch: Sequence[Decoded]) -> bool:
+    """Whether it needs to know of every open alert."""
+    return any(isinstance(item.payload, SilenceDue) for item in batch)
 
 
 def decide(
@@ -144,16 +152,27 @@ def decide(
     latest: Mapping[bytes, Alert],
     new_id: Callable[[], uuid.UUID],
     now: dt.datetime,
+    open_alerts: Sequence[OpenAlert] = (),
 ) -> Changes:
-    """Apply every event to the alerts of its fingerprint."""
-    episodes = Episodes(workspace_id, latest, configuration.rules, configuration.channels, new_id, now)
+    """Apply every event to the alerts of its fingerprint; `open_alerts` are all of them, where it looks at silences."""
+    silences = configuration.silences
+    episodes = Episodes(
+        workspace_id, latest, configuration.rules, configuration.channels, new_id, now, tuple(silences.values())
+    )
+    looks: list[Timer] = []
     for item in batch:
         try:
-            _apply(item, episodes, configuration, series)
+            if isinstance(item.payload, SilenceDue):
+                looks.extend(look(item.payload, silences.get(item.payload.silence_id), open_alerts, now))
+            else:
+                _apply(item, episodes, configuration, series)
         except Exception as error:
             raise EventFailed(item.event, error) from error
     changes = episodes.changes()
-    return replace(changes, timers=(*changes.timers, *series.timers))
+    over = {str(alert.id) for alert in changes.updated if not alert.is_open}
+    # What an alert of this batch set itself is older than a look that finds more to do.
+    found = [timer for timer in looks if timer.subject not in over]
+    return replace(changes, timers=(*changes.timers, *series.timers, *found))
 
 
 def _apply(item: Decoded, episodes: Episodes, configuration: Configuration, series: SeriesOutcome) -> None:
@@ -170,6 +189,8 @@ def _apply(item: Decoded, episodes: Episodes, configuration: Configuration, seri
             episodes.window_end(event.key, payload, origin)
         case SourceEnd():
             episodes.source_end(event.key, payload, origin)
+        case SilenceEnd():
+            episodes.silence_end(event.key, payload, origin)
         case Withdrawn():
             reason = Reason(payload.reason)
             if reason not in STATES or _ended(configuration, payload.rule_id) is not None:

@@ -19,7 +19,7 @@ from convex_common.ids import Ids
 from convex_common.postgres import alert_store
 from convex_common.postgres.configuration import Configuration
 from convex_common.postgres.database import Connection
-from convex_processor import claims, decide, series_store
+from convex_processor import claims, decide, series_store, silence_store
 from convex_processor.claims import ClaimedEvent
 from convex_processor.configurations import Configurations
 
@@ -99,7 +99,8 @@ class EventHandler:
         if keys:
             needed = decide.fingerprints(batch, series)
             latest = alert_store.lock_latest(connection, workspace_id, needed) if needed else {}
-        changes = decide.decide(workspace_id, batch, configuration, series, latest, self._ids.new, now)
+        known_open = silence_store.open_alerts(connection, workspace_id) if decide.looks_at_silences(batch) else ()
+        changes = decide.decide(workspace_id, batch, configuration, series, latest, self._ids.new, now, known_open)
         series_store.store(connection, workspace_id, decide.observations(batch))
         series_store.save(connection, workspace_id, series.touched)
         self._finish(workspace_id, [item.event for item in batch], release)

@@ -67,19 +67,21 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("", []),
-        ("active=true&silenced=false&inhibited=false&unprocessed=false", []),
-        ("active=false", None),
+        ("", ([], {"active", "suppressed"})),
+        ("active=true&silenced=false&inhibited=false&unprocessed=false", ([], {"active"})),
+        ("active=false", ([], {"suppressed"})),
+        ("active=false&silenced=false", None),
         (
             "filter=a%3Db&filter=c%3D~%22d.%2A%22",
-            [Matcher("a", Operator.EQUAL, "b"), Matcher("c", Operator.MATCHES, "d.*")],
+            ([Matcher("a", Operator.EQUAL, "b"), Matcher("c", Operator.MATCHES, "d.*")], {"active", "suppressed"}),
         ),
-        ("receiver=convex-.%2A", []),
+        ("receiver=convex-.%2A", ([], {"active", "suppressed"})),
         ("receiver=team", None),
     ],
 )
-def test_a_query_asks_for(query: str, expected: list[Matcher] | None) -> None:
-    assert wanted_by(query) == expected
+def test_a_query_asks_for(query: str, expected: tuple[list[Matcher], set[str]] | None) -> None:
+    found = wanted_by(query)
+    assert (None if found is None else (found.matchers, set(found.states))) == expected
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,8 @@ class Reason(StrEnum):
     RULE_DISABLED = "rule_disabled"
     RULE_CHANGED = "rule_changed"
     FRAMEWORK_DELETED = "framework_deleted"
+    SILENCED = "silenced"
+    SILENCE_ENDED = "silence_ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,8 @@ class Alert:
     source: str | None = None
     source_starts_at: dt.datetime | None = None
     source_ends_at: dt.datetime | None = None
+    silenced_by: uuid.UUID | None = None
+    silenced_until: dt.datetime | None = None
     version: int = 1
 
     @property
@@ -155,6 +159,8 @@ def as_wire(alert: Alert) -> bytes:
             "resolved_by": alert.resolved_by,
             "resolved_at": alert.resolved_at,
             "resolution_notes": alert.resolution_notes,
+            "silenced_by": alert.silenced_by,
+            "silenced_until": alert.silenced_until,
             "version": alert.version,
         }
     )

@@ -38,6 +38,8 @@ def resolve(alert: Alert, user_id: str, notes: str | None, now: dt.datetime, cha
         resolution=Resolution.MANUAL,
         resolution_notes=notes,
         cleared=False,
+        silenced_by=None,
+        silenced_until=None,
         version=alert.version + 1,
     )
     after, notice = take_back(resolved, Reason.RESOLVED_BY_PERSON, channels)

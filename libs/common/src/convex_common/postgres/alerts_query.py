@@ -88,5 +88,13 @@ async def find(connection: AsyncConnection, workspace_id: uuid.UUID, alert_id: u
     return None if row is None else alert_of(row)
 
 
+async def these(
+    connection: AsyncConnection, workspace_id: uuid.UUID, alert_ids: Sequence[uuid.UUID]
+) -> Sequence[Alert]:
+    """The alerts with these ids, the newest first."""
+    query = _columns().where(alerts.c.workspace_id == workspace_id, alerts.c.id.in_(alert_ids))
+    return [alert_of(row) for row in await connection.execute(query.order_by(alerts.c.id.desc()))]
+
+
 def _columns() -> Select[tuple[object, ...]]:
     return select(*(alerts.c[name] for name in COLUMNS))

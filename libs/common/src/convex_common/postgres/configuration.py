@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from convex_common.domain.channel import Channel, ChannelKind, Matcher, Operator
 from convex_common.domain.rule import Aggregation, AlertType, Condition, Rule
 from convex_common.domain.severity import Severity
+from convex_common.domain.silence import Silence
 from convex_common.postgres.database import Connection
 
 RULES = """SELECT id, framework_id, name, alert_type, metric, condition, threshold_value, change_percentage,
@@ -20,16 +22,20 @@ MAIL_SERVER = "mail server"
 """The target of every e-mail, since an installation has one server for all of them; it is nobody's host name."""
 CHANNELS = "SELECT id, kind, config, min_severity, matchers, enabled FROM channels WHERE deleted_at IS NULL ORDER BY id"
 
+SILENCES = """SELECT id, matchers, starts_at, ends_at, rrule, timezone, expired_at FROM silences
+    WHERE coalesce(over_at, ends_at) > now() ORDER BY id"""
+
 
 @dataclass(frozen=True)
 class Configuration:
-    """Rules (those deleted of late too, for what was accepted before) and channels of one workspace."""
+    """Rules (those deleted of late too, for what was accepted before), channels and silences of one workspace."""
 
     version: int
     rules: Mapping[uuid.UUID, Rule]
     by_metric: Mapping[tuple[uuid.UUID, str], tuple[Rule, ...]]
     channels: tuple[Channel, ...]
     source_names: Mapping[uuid.UUID, str]
+    silences: Mapping[uuid.UUID, Silence] = field(default_factory=dict)
 
 
 def load(connection: Connection) -> Configuration:
@@ -47,12 +53,44 @@ def load(connection: Connection) -> Configuration:
         by_metric={key: tuple(found) for key, found in by_metric.items()},
         channels=load_channels(connection),
         source_names=dict(sources),
+        silences={one.id: one for one in load_silences(connection)},
     )
 
 
 def load_channels(connection: Connection) -> tuple[Channel, ...]:
     """The workspace's channels that are not deleted."""
     return tuple(_channel(row) for row in connection.execute(CHANNELS).fetchall())
+
+
+def load_silences(connection: Connection) -> tuple[Silence, ...]:
+    """The workspace's silences that are not over."""
+    return tuple(silence_of(*row) for row in connection.execute(SILENCES).fetchall())
+
+
+def silence_of(
+    silence_id: uuid.UUID,
+    matchers: Sequence[Mapping[str, str]],
+    starts_at: dt.datetime,
+    ends_at: dt.datetime,
+    rrule: str | None,
+    timezone: str | None,
+    expired_at: dt.datetime | None,
+) -> Silence:
+    """The silence of its columns."""
+    return Silence(
+        id=silence_id,
+        matchers=matchers_of(matchers),
+        starts_at=starts_at.astimezone(dt.UTC),
+        ends_at=ends_at.astimezone(dt.UTC),
+        rrule=rrule,
+        timezone=timezone,
+        expired_at=None if expired_at is None else expired_at.astimezone(dt.UTC),
+    )
+
+
+def matchers_of(stored: Sequence[Mapping[str, str]]) -> tuple[Matcher, ...]:
+    """Matchers as they are stored."""
+    return tuple(Matcher(item["name"], Operator(item["op"]), item["value"]) for item in stored)
 
 
 def target_of(channel_id: uuid.UUID, kind: str, config: Mapping[str, Any]) -> str:
@@ -96,7 +134,7 @@ def _channel(row: tuple[Any, ...]) -> Channel:
         id=row[0],
         kind=ChannelKind(row[1]),
         min_severity=Severity(row[3]),
-        matchers=tuple(Matcher(item["name"], Operator(item["op"]), item["value"]) for item in row[4]),
+        matchers=matchers_of(row[4]),
         enabled=row[5],
         target=target_of(row[0], row[1], row[2]),
     )

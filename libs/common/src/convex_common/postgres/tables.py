@@ -146,6 +146,24 @@ channels = Table(
     _time("deleted_at"),
 )
 
+silences = Table(
+    "silences",
+    metadata,
+    _key(),
+    _key("id"),
+    Column("matchers", JSONB),
+    _time("starts_at"),
+    _time("ends_at"),
+    Column("rrule", Text),
+    Column("timezone", Text),
+    Column("comment", Text),
+    Column("created_by", Text),
+    _time("created_at"),
+    _time("over_at"),
+    _time("expired_at"),
+    Column("expired_by", Text),
+)
+
 alerts = Table(
     "alerts",
     metadata,
@@ -182,6 +200,8 @@ alerts = Table(
     Column("source", Text),
     _time("source_starts_at"),
     _time("source_ends_at"),
+    Column("silenced_by", Uuid),
+    _time("silenced_until"),
     Column("version", BigInteger),
 )
 

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from platform import python_version
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qs
 
 import msgspec
@@ -30,7 +30,7 @@ _FALSE: Final = frozenset({"false", "0", "f", "no", "n", "off"})
 
 
 class AlertStatus(msgspec.Struct, frozen=True, rename="camel"):
-    """Always active: what is silenced or inhibited is so for notifications alone."""
+    """Active, or suppressed by a silence of ours; nothing is inhibited."""
 
     state: str = "active"
     silenced_by: list[str] = []
@@ -74,7 +74,8 @@ class AlertmanagerReads:
         if wanted is None:
             return json_answer(200, [])
         found = await self._open(received.workspace_id)
-        return json_answer(200, [alert for alert in found if all(matcher.fits(alert.labels) for matcher in wanted)])
+        fitting = [alert for alert in found if all(matcher.fits(alert.labels) for matcher in wanted.matchers)]
+        return json_answer(200, [alert for alert in fitting if alert.status.state in wanted.states])
 
     async def status(self, _: Received) -> Response:
         """Who answers, since when; there is no cluster of Alertmanagers and no configuration of theirs."""
@@ -90,6 +91,7 @@ class AlertmanagerReads:
                 alerts.c.last_seen_at,
                 alerts.c.source_starts_at,
                 alerts.c.source_ends_at,
+                alerts.c.silenced_by,
             )
             .join(
                 frameworks,
@@ -108,8 +110,15 @@ class AlertmanagerReads:
         return sorted((gettable(row) for row in rows), key=lambda alert: alert.fingerprint)
 
 
-def wanted_by(query: str) -> Sequence[Matcher] | None:
-    """The matchers of a query; None where it asks for no alert that we have. Invalid naming the parameter."""
+class Wanted(NamedTuple):
+    """Which alerts a query asks for."""
+
+    matchers: Sequence[Matcher]
+    states: frozenset[str]
+
+
+def wanted_by(query: str) -> Wanted | None:
+    """What a query asks for; None where that is no alert that we have. Invalid naming the parameter."""
     parameters = parse_qs(query, keep_blank_values=True)
     asked = {name: _switch(name, parameters) for name in ("active", "silenced", "inhibited", "unprocessed")}
     wanted = [matchers.parse(text) for text in parameters.get("filter", ())]
@@ -117,18 +126,20 @@ def wanted_by(query: str) -> Sequence[Matcher] | None:
     if receiver:
         matchers.check_expression("receiver", receiver)
     routed = not receiver or Matcher("name", Operator.MATCHES, receiver).fits({"name": RECEIVER})
-    return wanted if asked["active"] and routed else None
+    states = frozenset(state for state, switch in (("active", "active"), ("suppressed", "silenced")) if asked[switch])
+    return Wanted(wanted, states) if states and routed else None
 
 
 def gettable(row: Mapping[Any, Any]) -> GettableAlert:
     """An alert's row in Alertmanager's words. Its context is as the processor stores it."""
+    silence = row["silenced_by"]
     return GettableAlert(
         annotations=row["context"].get("annotations", {}),
         ends_at=_utc(row["source_ends_at"] or row["last_seen_at"]),
         fingerprint=bytes(row["fingerprint"]).hex(),
         receivers=[Receiver(RECEIVER)],
         starts_at=_utc(row["source_starts_at"] or row["triggered_at"]),
-        status=AlertStatus(),
+        status=AlertStatus() if silence is None else AlertStatus("suppressed", [str(silence)]),
         updated_at=_utc(row["last_seen_at"]),
         labels=row["labels"],
         generator_url=row["context"].get("generator_url", ""),

@@ -39,6 +39,8 @@ class Alert(Answer):
     resolved_by: str | None
     resolved_at: dt.datetime | None
     resolution_notes: str | None
+    silenced_by: uuid.UUID | None = Field(default=None, description="The silence that keeps people from being told")
+    silenced_until: dt.datetime | None = Field(default=None, description="When that ends")
     version: int = Field(description="Give it as If-Match with a change")
 
 

@@ -16,7 +16,8 @@ from convex_common.domain.channel import Channel
 from convex_common.domain.fingerprint import shard_of
 from convex_common.domain.notice import announce, take_back
 from convex_common.domain.rule import Rule
-from convex_common.events import SourceEnd, WindowEnd, encode
+from convex_common.domain.silence import Silence, Silenced, silenced
+from convex_common.events import SilenceEnd, SourceEnd, WindowEnd, encode
 from convex_common.ids import after as id_after
 from convex_processor.domain import suppression
 from convex_processor.domain.occurrence import Occurrence
@@ -42,6 +43,10 @@ class _Folds:
         self.event_ids: list[uuid.UUID] = []
 
 
+def _by_silence(alert: Alert) -> dict[str, object]:
+    return {"silence_id": alert.silenced_by}
+
+
 class Episodes:
     """The latest alert of every fingerprint of a batch, as it changes. Not thread-safe; one per transaction."""
 
@@ -53,6 +58,7 @@ class Episodes:
         channels: tuple[Channel, ...],
         new_id: Callable[[], uuid.UUID],
         now: dt.datetime,
+        silences: tuple[Silence, ...] = (),
     ) -> None:
         self._workspace_id = workspace_id
         self._latest = dict(latest)
@@ -60,6 +66,7 @@ class Episodes:
         self._channels = channels
         self._new_id = new_id
         self._now = now
+        self._silences = silences
         self._folds: dict[bytes, _Folds] = {}
         self._created: dict[uuid.UUID, Alert] = {}
         self._folded: dict[uuid.UUID, Alert] = {}
@@ -75,11 +82,13 @@ class Episodes:
         if verdict.notify is None and verdict.move in (Move.FOLD, Move.STAY_CLOSED):
             self._count_fold(fingerprint, verdict.reason, occurrence, origin)
             return
+        if latest is not None and verdict.move is Move.FOLD and self._stays_silenced(latest, verdict):
+            self._count_fold(fingerprint, Reason.SILENCED, occurrence, origin)
+            return
         self._apply_folds(fingerprint)
         latest = self._latest.get(fingerprint)
         if verdict.move is Move.OPEN or latest is None:
-            opened = occurrence.opens(self._workspace_id, self._id_after(latest), fingerprint, self._now)
-            self._told(opened, verdict, origin, Event.CREATED, occurrence.channel_ids)
+            self._open(fingerprint, latest, occurrence, verdict, origin)
         else:
             self._continue(latest, occurrence, verdict, origin)
         self._watch_source(fingerprint)
@@ -162,6 +171,26 @@ class Episodes:
         elif latest.is_open and not latest.announced:
             self._watch_window(latest)
 
+    def silence_end(self, fingerprint: bytes, timer: SilenceEnd, origin: Origin) -> None:
+        """A silence that fits an alert has begun or ended: show it, and tell what was kept from people."""
+        self._apply_folds(fingerprint)
+        latest = self._latest.get(fingerprint)
+        if latest is None or latest.id != timer.alert_id or not latest.is_open:
+            return
+        after = suppression.marked(latest, self._silenced(latest))
+        bumped = replace(after, version=latest.version + 1)
+        if after.silenced_by is not None:
+            if after is not latest:
+                self._log(bumped, Event.SUPPRESSED, Reason.SILENCED, origin, detail=_by_silence(bumped))
+            self._watch_silence(after)
+            return
+        verdict = suppression.of_silence_end(latest, self._now)
+        if verdict is not None:
+            rule = self._rules.get(latest.rule_id) if latest.rule_id else None
+            self._told(bumped, verdict, origin, Event.UPDATED, rule.channel_ids if rule else None)
+        elif after is not latest:
+            self._log(bumped, Event.UPDATED, Reason.SILENCE_ENDED, origin)
+
     def changes(self) -> Changes:
         """All that happened; the batch is over."""
         for fingerprint in tuple(self._folds):
@@ -176,6 +205,21 @@ class Episodes:
             notices=tuple(self._notices),
             timers=tuple(self._timers),
         )
+
+    def _open(
+        self, fingerprint: bytes, latest: Alert | None, occurrence: Occurrence, verdict: Verdict, origin: Origin
+    ) -> None:
+        opened = occurrence.opens(self._workspace_id, self._id_after(latest), fingerprint, self._now)
+        if latest is not None and latest.in_window(self._now):  # goes on where a silence keeps this one untold
+            opened = replace(
+                opened,
+                last_notified_at=latest.last_notified_at,
+                last_notified_severity=latest.last_notified_severity,
+            )
+        self._told(opened, verdict, origin, Event.CREATED, occurrence.channel_ids)
+        told = self._latest[fingerprint]
+        if not told.announced and told.in_window(self._now):
+            self._watch_window(told)
 
     def _continue(self, latest: Alert, occurrence: Occurrence, verdict: Verdict, origin: Origin) -> None:
         base = suppression.reopened(latest) if verdict.move is Move.REOPEN else latest
@@ -208,11 +252,27 @@ class Episodes:
         event: Event,
         channel_ids: tuple[uuid.UUID, ...] | None,
     ) -> None:
-        """Notify where the verdict says so, and log it."""
+        """Notify where the verdict says so and no silence is in effect, and log it."""
+        found = self._silenced(alert)
+        alert = suppression.marked(alert, found)
+        if found is not None and verdict.notify is not None:
+            verdict = replace(verdict, notify=None, reason=Reason.SILENCED)
         if verdict.notify is not None:
             alert, notice = announce(alert, verdict.notify, verdict.reason, self._now, self._channels, channel_ids)
             self._notices.append(replace(notice, traceparent=origin.traceparent))
-        self._log(alert, event, verdict.reason, origin, notified=verdict.notify is not None)
+        detail = _by_silence(alert) if verdict.reason is Reason.SILENCED else None
+        self._log(alert, event, verdict.reason, origin, notified=verdict.notify is not None, detail=detail)
+        self._watch_silence(alert)
+
+    def _silenced(self, alert: Alert) -> Silenced | None:
+        return silenced(alert, self._silences, self._now) if self._silences else None
+
+    def _stays_silenced(self, alert: Alert, verdict: Verdict) -> bool:
+        """Whether another occurrence is withheld by the silence that the alert shows already, and changes no more."""
+        if verdict.notify is Cause.ESCALATION or alert.silenced_by is None:
+            return False
+        found = self._silenced(alert)
+        return found is not None and suppression.marked(alert, found) is alert
 
     def _count_fold(self, fingerprint: bytes, reason: Reason, occurrence: Occurrence, origin: Origin) -> None:
         folds = self._folds.get(fingerprint)
@@ -248,7 +308,7 @@ class Episodes:
                 reason=folds.reason,
                 count=folds.count,
                 event_ids=tuple(folds.event_ids),
-                detail={"value": last.value},
+                detail={"value": last.value, **(_by_silence(after) if folds.reason is Reason.SILENCED else {})},
                 traceparent=folds.origin.traceparent,
                 before=latest,
             )
@@ -295,6 +355,12 @@ class Episodes:
         timer = WindowEnd(alert_id=alert.id)
         self._timers.append(self._timer(timer.kind, alert, alert.window_ends_at, encode(timer)))
 
+    def _watch_silence(self, alert: Alert) -> None:
+        """Look again when the silence ends."""
+        if alert.silenced_until is not None and alert.is_open:
+            timer = SilenceEnd(alert_id=alert.id)
+            self._timers.append(self._timer(timer.kind, alert, alert.silenced_until, encode(timer)))
+
     def _watch_source(self, fingerprint: bytes) -> None:
         """Another tool's alert ends by itself unless it is sent again."""
         alert = self._latest.get(fingerprint)
@@ -304,6 +370,7 @@ class Episodes:
 
     def _drop_timers(self, alert: Alert) -> None:
         self._timers.append(self._timer(WindowEnd.kind, alert, None))
+        self._timers.append(self._timer(SilenceEnd.kind, alert, None))
         if alert.source is not None:
             self._timers.append(self._timer(SourceEnd.kind, alert, None))
 

@@ -13,6 +13,7 @@ from enum import Enum, auto
 from convex_common.domain.alert import Alert, Event, Reason, Resolution, Status
 from convex_common.domain.change import Cause
 from convex_common.domain.severity import Severity
+from convex_common.domain.silence import Silenced
 
 
 class Move(Enum):
@@ -81,6 +82,14 @@ def reopened(alert: Alert) -> Alert:
     )
 
 
+def marked(alert: Alert, found: Silenced | None) -> Alert:
+    """The alert as it shows what silences it."""
+    by, until = (None, None) if found is None else (found.by, found.until)
+    if (alert.silenced_by, alert.silenced_until) == (by, until):
+        return alert
+    return replace(alert, silenced_by=by, silenced_until=until)
+
+
 class OnClear(Enum):
     """What the end of the condition does."""
 
@@ -102,7 +111,15 @@ def of_clear(latest: Alert | None) -> OnClear:
 
 def resolved(alert: Alert, resolution: Resolution, now: dt.datetime) -> Alert:
     """The episode, ended without a person."""
-    return replace(alert, status=Status.RESOLVED, resolved_at=now, resolution=resolution, cleared=True)
+    return replace(
+        alert,
+        status=Status.RESOLVED,
+        resolved_at=now,
+        resolution=resolution,
+        cleared=True,
+        silenced_by=None,
+        silenced_until=None,
+    )
 
 
 def of_window_end(alert: Alert, now: dt.datetime) -> Verdict | None:
@@ -115,6 +132,26 @@ def of_window_end(alert: Alert, now: dt.datetime) -> Verdict | None:
     if alert.status is Status.ACKNOWLEDGED:
         return Verdict(Move.FOLD, None, Reason.ACKNOWLEDGED)
     return Verdict(Move.FOLD, Cause.FIRED, Reason.WINDOW_ENDED)
+
+
+def of_silence_end(alert: Alert, now: dt.datetime) -> Verdict | None:
+    """No silence keeps people from an open alert any more: what there is to say that they were not told.
+
+    None: nothing. What is in the window of an earlier notification is told by the window's end.
+    """
+    told = alert.last_notified_severity
+    raised = told is not None and alert.severity.exceeds(told)
+    if alert.announced and raised:
+        return Verdict(Move.FOLD, Cause.ESCALATION, Reason.SEVERITY_RAISED)
+    if alert.status is not Status.FIRING:
+        return None
+    if not alert.announced:
+        if raised:
+            return Verdict(Move.FOLD, Cause.FIRED, Reason.SEVERITY_RAISED)
+        return None if alert.in_window(now) else Verdict(Move.FOLD, Cause.FIRED, Reason.SILENCE_ENDED)
+    since, window = alert.last_notified_at, alert.window_ends_at
+    reminded = since is not None and window is not None and since < alert.last_seen_at and window <= alert.last_seen_at
+    return Verdict(Move.FOLD, Cause.REMINDER, Reason.SILENCE_ENDED) if reminded else None
 
 
 class OnResend(Enum):
