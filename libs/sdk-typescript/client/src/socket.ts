@@ -1,4 +1,5 @@
 import { createApi } from "./api.ts";
+import { GONE } from "./closing.ts";
 import type { Position } from "./frames.ts";
 import { parseFrame } from "./frames.ts";
 import { type Effect, type Events, type Input, Machine, type State, TERMS, type Timer } from "./machine.ts";
@@ -203,7 +204,7 @@ export class AlertSocket {
     try {
       socket = new (given ?? globalSocket())(liveUrl(baseUrl), [SUBPROTOCOL]);
     } catch (error) {
-      return this.#step({ kind: "closed", code: 1006, reason: String(error) });
+      return this.#step({ kind: "closed", code: GONE, reason: String(error) });
     }
     this.#socket = socket;
     const whileCurrent = (input: Input | undefined) => {
@@ -217,7 +218,8 @@ export class AlertSocket {
     socket.onclose = (event: { code: number; reason: string }) => {
       whileCurrent({ kind: "closed", code: event.code, reason: event.reason });
     };
-    socket.onerror = () => undefined; // a close comes after it, and says more
+    // Node.js 20 tells of a connection that could not be had by this alone. Whoever was told a code hears no error.
+    socket.onerror = () => whileCurrent({ kind: "closed", code: GONE, reason: "the connection was lost" });
   }
 
   #close(): void {

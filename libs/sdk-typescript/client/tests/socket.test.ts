@@ -73,6 +73,19 @@ test("a listener may ask for something, and its fault is its own", () => {
   queue.mockRestore();
 });
 
+test("an error without a close is the end of a connection, and a close after it is no second one", () => {
+  const socket = socketOf();
+  const faults: string[] = [];
+  socket.on("error", ({ code }) => faults.push(code));
+  socket.connect();
+  FakeWebSocket.last().onerror?.({} as never);
+  FakeWebSocket.last().drop();
+  expect([socket.state, faults]).toEqual(["reconnecting", ["1006"]]);
+  vi.advanceTimersByTime(250);
+  expect(FakeWebSocket.made).toHaveLength(2);
+  socket.disconnect();
+});
+
 test("tokens are asked for before each connection", async () => {
   let number = 0;
   const socket = socketOf({ token: async () => `t${++number}` });
