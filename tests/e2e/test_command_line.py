@@ -130,6 +130,26 @@ def test_a_workspace_is_set_up_and_worked_with(convex: Convex, receiver: Receive
     assert convex.json("rules", "delete", "errors") == {"deleted": by_options["id"]}
 
 
+def test_what_is_silenced_is_listed_previewed_and_expired(convex: Convex, workspace: Workspace) -> None:
+    rule_id = workspace.rule(workspace.framework())
+    convex_send(workspace, rule_id, 1)
+    eventually(lambda: workspace.get("/api/v1/alerts")["items"], within=30, what="an alert")
+    previewed = convex.json("silences", "preview", "n=1")
+    assert (previewed["open"], len(previewed["alerts"])) == (1, 1)
+    assert "1 open now" in convex("silences", "preview", 'n="1"')
+    made = convex.json("silences", "create", "n=~1|2", "severity!=critical", "--for", "2h", "--comment", "upgrade")
+    assert (made["state"], [one["op"] for one in made["matchers"]]) == ("active", ["=~", "!="])
+    assert "n=~1|2 severity!=critical  upgrade" in convex("silences", "list", "--state", "active")
+    again = ["--from", "2030-01-05T22:00+00:00", "--for", "4h", "--rrule", "FREQ=WEEKLY;BYDAY=SA"]
+    later = convex.json("silences", "create", "n=3", *again, "--timezone", "Europe/Berlin")
+    assert (later["state"], later["ends_at"][:16]) == ("pending", "2030-01-06T02:00")
+    assert convex.json("silences", "expire", made["id"]) == {"expired": made["id"]}
+    assert convex.json("silences", "show", made["id"])["state"] == "expired"
+    assert "(409)" in convex("silences", "expire", made["id"], code=1)
+    assert "is no matcher" in convex("silences", "create", "team", "--for", "1h", code=2)
+    assert "say how long" in convex("silences", "create", "n=1", code=2)
+
+
 def test_exit_codes_say_what_to_do(convex: Convex, tmp_path: Path) -> None:
     assert "there is no rule 'none'" in convex("rules", "show", "none", code=2)
     assert "rule" in convex("rules", "show", "01920000-0000-7000-8000-000000000000", code=1)

@@ -57,6 +57,8 @@ class Alert(Model, frozen=True, kw_only=True):
     resolved_by: str | None = None
     resolved_at: datetime | None = None
     resolution_notes: str | None = None
+    silenced_by: str | None = None
+    silenced_until: datetime | None = None
 
     @property
     def is_open(self) -> bool:
@@ -182,6 +184,34 @@ class Channel(Model, frozen=True, kw_only=True):
     updated_at: datetime
     matchers: list[Matcher] = []
     generated_secret: str | None = None
+
+
+class Silence(Model, frozen=True, kw_only=True):
+    """Nobody is told of the alerts that all its matchers fit, while it is active."""
+
+    id: str
+    matchers: list[Matcher]
+    starts_at: datetime
+    ends_at: datetime
+    state: str
+    created_by: str
+    created_at: datetime
+    comment: str = ""
+    rrule: str | None = None
+    timezone: str | None = None
+    active_until: datetime | None = None
+    next_start: datetime | None = None
+    expired_at: datetime | None = None
+    expired_by: str | None = None
+
+
+class SilencePreview(Model, frozen=True, kw_only=True):
+    """What a silence would be about: alerts that are open now, the newest of them, and how many fired in a day."""
+
+    open: int
+    alerts: list[Alert]
+    last_day: int
+    cut: bool = False
 
 
 class TestSent(Model, frozen=True, kw_only=True):

@@ -225,6 +225,46 @@ class Channels(Resource[C]):
         return calls.write(models.TestSent, "POST", "channels", channel_id, "test")
 
 
+class Silences(Resource[C]):
+    """What nobody is told about for a while. A matcher is `{"name": …, "op": "=", "value": …}`."""
+
+    @many
+    def list(self, *, state: str | None = None) -> Listing[models.Silence]:
+        """Silences, the newest first; those that are over are kept."""
+        return calls.listing(models.Silence, "silences", query=calls.asked(state=state))
+
+    @one
+    def get(self, silence_id: str) -> Call[models.Silence]:
+        """One silence."""
+        return calls.get(models.Silence, "silences", silence_id)
+
+    @one
+    def create(
+        self,
+        matchers: Sequence[Mapping[str, str]],
+        ends_at: datetime,
+        *,
+        starts_at: datetime | None = None,
+        rrule: str | None = None,
+        timezone: str | None = None,
+        comment: str = "",
+    ) -> Call[models.Silence]:
+        """Make one, from now on unless told otherwise; what still fires when it ends is told then."""
+        fields = {"starts_at": starts_at and calls.moment(starts_at), "rrule": rrule, "timezone": timezone}
+        told = {"matchers": matchers, "ends_at": calls.moment(ends_at), "comment": comment}
+        return calls.write(models.Silence, "POST", "silences", body={**told, **calls.given(fields)})
+
+    @one
+    def preview(self, matchers: Sequence[Mapping[str, str]]) -> Call[models.SilencePreview]:
+        """What a silence with these matchers would be about."""
+        return calls.write(models.SilencePreview, "POST", "silences", "preview", body={"matchers": matchers})
+
+    @one
+    def expire(self, silence_id: str) -> Call[None]:
+        """End one now."""
+        return calls.remove("silences", silence_id)
+
+
 class Deliveries(Resource[C]):
     """The ledger of what was sent where."""
 
@@ -359,6 +399,7 @@ class Resources(Generic[C]):
         self.frameworks: Frameworks[C] = Frameworks(client)
         self.rules: Rules[C] = Rules(client)
         self.channels: Channels[C] = Channels(client)
+        self.silences: Silences[C] = Silences(client)
         self.deliveries: Deliveries[C] = Deliveries(client)
         self.queues: Queues[C] = Queues(client)
         self.jobs: Jobs[C] = Jobs(client)

@@ -22,7 +22,7 @@ Framework = Annotated[
 
 COLUMNS: list[output.Column] = [
     ("severity", "severity"),
-    ("status", "status"),
+    ("status", lambda row: "silenced" if row.get("silenced_by") and row["status"] == "firing" else row["status"]),
     ("age", lambda row: output.age(row["triggered_at"])),
     ("times", "occurrences"),
     ("value", "current_value"),

@@ -27,6 +27,7 @@ OWN: Final = {
     "profiles": "Which installations there are, kept for later.",
     "queues": "What waits, and what was put aside after it had failed.",
     "rules": "What decides on observations: list, make, edit, delete.",
+    "silences": "What nobody is told about for a while.",
     "triggers": "Send alerts that you vouch for.",
 }
 """Each is a module beside this one, with an application `app`."""
