@@ -3659,7 +3659,7 @@ export interface components {
              * Comment
              * @default
              */
-            comment: string;
+            comment?: string;
             /**
              * Ends At
              * Format: date-time
