@@ -5,6 +5,7 @@ import { lazy, Suspense, useCallback, useMemo, useState, useSyncExternalStore } 
 import { useShortcuts } from "../app/useShortcuts";
 import {
   Button,
+  buttonClass,
   duration,
   EmptyState,
   Facts,
@@ -18,6 +19,7 @@ import {
   TimeAgo,
   useNow,
 } from "../design";
+import { matchersOf, written } from "../forms/matchers";
 import { ORDERS } from "../live/filter";
 import { useLive } from "../live/LiveProvider";
 import { type Action, isPossible, useActions } from "../live/useActions";
@@ -110,6 +112,15 @@ function Shown({ alert }: { alert: Alert }) {
                 Resolve…
               </Button>
             ) : null}
+            {alert.status === "resolved" ? null : (
+              <Link
+                to="/silences/new"
+                search={{ matcher: matchersOf(alert).map(written) } as never}
+                className={buttonClass()}
+              >
+                Silence…
+              </Link>
+            )}
           </>
         ) : null
       }

@@ -62,7 +62,12 @@ const deliveries = createRoute({
 const silences = createRoute({
   getParentRoute: () => root,
   path: "/silences",
-  component: lazyRouteComponent(() => import("../pages/SilencesPage"), "SilencesPage"),
+  component: lazyRouteComponent(() => import("../pages/silences/SilencesPage"), "SilencesPage"),
+});
+const newSilence = createRoute({
+  getParentRoute: () => root,
+  path: "/silences/new",
+  component: lazyRouteComponent(() => import("../pages/silences/NewSilencePage"), "NewSilencePage"),
 });
 const queues = createRoute({
   getParentRoute: () => root,
@@ -99,6 +104,7 @@ const tree = root.addChildren([
   channel,
   deliveries,
   silences,
+  newSilence,
   queues,
   jobs,
   health,

@@ -47,9 +47,10 @@ export function matchersIn(values: unknown): Matcher[] {
   return lines.flatMap((line) => (typeof line === "string" ? (parsed(line) ?? []) : []));
 }
 
-/** What a silence for an alert begins with: each of its labels as it is. */
-export function matchersOf(labels: Readonly<Record<string, string>>): Matcher[] {
-  return Object.entries(labels).map(([name, value]) => ({ name, op: "=", value }));
+/** What a silence for an alert begins with: its rule, and each of its labels as it is. */
+export function matchersOf(alert: { rule_name: string; labels: Readonly<Record<string, string>> }): Matcher[] {
+  const labels = Object.entries(alert.labels).map(([name, value]) => ({ name, op: "=" as const, value }));
+  return alert.rule_name === "" ? labels : [{ name: "rule_name", op: "=", value: alert.rule_name }, ...labels];
 }
 
 /** A matcher while one edits it. */

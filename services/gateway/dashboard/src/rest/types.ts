@@ -22,4 +22,5 @@ export type QueueName = Schemas["QueueName"];
 export type Role = Schemas["Role"];
 export type Rule = Schemas["Rule"];
 export type Scope = Schemas["Scope"];
+export type Silence = Schemas["Silence"];
 export type Severity = Schemas["Severity"];

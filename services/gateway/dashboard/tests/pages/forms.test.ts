@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { labelsOf, pair } from "../../src/forms/labels";
 import { lengthOf, numberOf, said, secondsOf } from "../../src/forms/length";
-import { matchersIn, parsed, written } from "../../src/forms/matchers";
+import { matchersIn, matchersOf, parsed, written } from "../../src/forms/matchers";
 import { faultOf, faultsIn, unplaced } from "../../src/forms/problems";
 
 describe("lengths", () => {
@@ -72,6 +72,13 @@ describe("matchers", () => {
     ['team=sh"op', null],
   ])("%j is read as %j", (line, matcher) => {
     expect(parsed(line)).toEqual(matcher);
+  });
+
+  test("of an alert are its rule and its labels, and survive an address", () => {
+    const matchers = matchersOf({ rule_name: 'Slow "checkout"', labels: { region: "eu" } });
+    expect(matchers.map(written)).toEqual(['rule_name="Slow \\"checkout\\""', 'region="eu"']);
+    expect(matchersIn(matchers.map(written))).toEqual(matchers);
+    expect(matchersOf({ rule_name: "", labels: {} })).toEqual([]);
   });
 
   test("come out of an address, one or several, without what is none", () => {

@@ -1,5 +1,0 @@
-import { Page } from "../design";
-
-export function SilencesPage() {
-  return <Page title="Silences">{null}</Page>;
-}
