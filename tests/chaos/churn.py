@@ -22,9 +22,9 @@ from tests.support.peers import Peer
 STAY = (0.5, 8.0)
 
 
-async def _come_and_go(url: str, token: str, draw: random.Random, ways: Counter[str]) -> None:
+async def _come_and_go(url: str, token: str, draw: random.Random, ways: Counter[str], over: asyncio.Event) -> None:
     """One socket after the other: subscribed for a while, then gone politely, rudely or for a fault."""
-    while True:
+    while not over.is_set():
         way = draw.choice(("close", "vanish", "fault", "half", "malformed", "unopened"))
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, AssertionError, TimeoutError):
             await _once(url, token, way, draw)
@@ -36,6 +36,7 @@ async def _once(url: str, token: str, way: str, draw: random.Random) -> None:
     if way == "unopened":
         peer = await Peer.connected(url)
         peer.writer.write(peer.head(token)[: draw.randrange(200)])
+        await asyncio.sleep(draw.uniform(*STAY))
         peer.vanish()
         return
     peer = await Peer.opened(url, token)
@@ -64,14 +65,15 @@ async def _once(url: str, token: str, way: str, draw: random.Random) -> None:
 async def _churn(url: str, slots: int) -> None:
     token = (await asyncio.to_thread(sys.stdin.readline)).strip()
     ways: Counter[str] = Counter()
-    going = [asyncio.create_task(_come_and_go(url, token, random.Random(number), ways)) for number in range(slots)]
+    over = asyncio.Event()
+    draws = [random.Random(number) for number in range(slots)]
+    going = [asyncio.create_task(_come_and_go(url, token, draw, ways, over)) for draw in draws]
     while not ways:
         await asyncio.sleep(0.1)
     print("churning", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
-    for one in going:
-        one.cancel()
-    await asyncio.gather(*going, return_exceptions=True)
+    over.set()
+    await asyncio.gather(*going)
     print(json.dumps(ways), flush=True)
 
 

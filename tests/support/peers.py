@@ -55,7 +55,8 @@ class Peer:
 
     async def answer(self) -> tuple[int, str]:
         """An answer's status and head."""
-        text = (await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 40)).decode()
+        async with asyncio.timeout(40):
+            text = (await self.reader.readuntil(b"\r\n\r\n")).decode()
         return int(text.split(" ", 2)[1]), text
 
     def send(self, **fields: Any) -> None:
