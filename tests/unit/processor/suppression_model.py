@@ -18,6 +18,8 @@ class Episode:
     """From the first trigger to the resolve; a silent reopening continues it."""
 
     severity: str
+    since: int
+    """When it began, or fired again."""
     status: str = "firing"
     occurrences: int = 1
     announced: bool = False
@@ -91,11 +93,12 @@ class Model:
             self.withheld += 1
         else:
             last.occurrences += 1
+            last.since = self.now
             last.status, last.by_person, last.cleared, last.announced = "firing", False, False, False
             self.withheld += 1
 
     def _open(self, name: str, severity: str) -> None:
-        self.fingerprint(name).episodes.append(Episode(severity))
+        self.fingerprint(name).episodes.append(Episode(severity, self.now))
         self._triggered(name, "fired")
 
     def _fold(self, name: str, episode: Episode, severity: str) -> None:
@@ -208,8 +211,10 @@ class Model:
                 due.append((print_.ends_at, 0, name))
             if print_.window_from is not None and print_.window_from + WINDOW <= self.now:
                 due.append((print_.window_from + WINDOW, 1, name))
-        due += [(one.ends_at, -1, name) for one in self.silences if one.ends_at <= self.now for name in one.names]
-        for _, kind, name in sorted(due):
+        for name in self.of:
+            ended = [one.ends_at for one in self.silences if name in one.names and one.ends_at <= self.now]
+            due += [(max(ended), -1, name)] if ended else []
+        for at, kind, name in sorted(due):
             if kind < 0:
                 self.silence_ends(name)
                 continue
@@ -219,6 +224,9 @@ class Model:
             if kind == 0:
                 self.clear(name)
             elif (
-                not episode.announced and episode.status == "firing" and not self.fingerprint(name).in_window(self.now)
+                not episode.announced
+                and episode.status == "firing"
+                and not self.fingerprint(name).in_window(self.now)
+                and episode.since < at  # else it did not begin in that window
             ):
                 self._notify(name, "fired")

@@ -355,7 +355,7 @@ def _run(examples: int, steps: int, *, same_every_time: bool) -> None:
 
 
 def test_suppression_follows_its_text() -> None:
-    _run(examples=150, steps=40, same_every_time=True)
+    _run(examples=120, steps=40, same_every_time=True)
 
 
 @pytest.mark.long
