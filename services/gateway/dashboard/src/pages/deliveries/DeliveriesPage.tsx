@@ -138,7 +138,7 @@ export function DeliveriesPage() {
           columns={columns}
           rowKey={({ id }) => id}
           onOpen={({ id }) => setFilter("id", id)}
-          footer={<More list={list} />}
+          footer={list.hasNextPage ? <More list={list} /> : null}
           empty={
             filtered ? (
               <EmptyState title="No delivery is like that">Take a filter away to see others.</EmptyState>

@@ -111,7 +111,7 @@ export function AuditLog() {
           columns={columns}
           rowKey={({ sequence }) => String(sequence)}
           onOpen={setOpen}
-          footer={<More list={list} />}
+          footer={list.hasNextPage ? <More list={list} /> : null}
           empty={
             <EmptyState title="Nothing is like that">
               Names have to be exact: rule.changed, rule:ID, a user id.

@@ -153,7 +153,7 @@ export function SilencesPage() {
           rows={rows}
           columns={columns}
           rowKey={({ id }) => id}
-          footer={<More list={list} />}
+          footer={list.hasNextPage ? <More list={list} /> : null}
           empty={
             <EmptyState
               title={EMPTY[state]}
