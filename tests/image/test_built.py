@@ -19,7 +19,7 @@ from tests.support.locks import read
 
 OURS = {
     f"convex-{name}"
-    for name in ("admin", "alerts", "analytics", "common", "gateway", "notifier", "processor", "scheduler")
+    for name in ("admin", "alerts", "analytics", "common", "detection", "gateway", "notifier", "processor", "scheduler")
 }
 SERVICES = ("gateway", "processor", "notifier", "analytics", "scheduler")
 

@@ -12,6 +12,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from convex_common.domain.alert import Event, Reason
 from convex_gateway.context import Gateway
 from convex_gateway.dashboard.routes import SECTIONS, _dashboard, routes
 
@@ -19,6 +20,7 @@ STATIC = resources.files("convex_gateway.dashboard") / "static"
 DOCUMENTATION = {entry.name: entry.read_text() for entry in STATIC.iterdir() if entry.name != "absent.html"}
 SCRIPTS = sorted(name for name in DOCUMENTATION if name.endswith(".js"))
 ROUTER = Path(__file__).parents[4] / "services/gateway/dashboard/src/app/router.tsx"
+TIMELINE = Path(__file__).parents[4] / "services/gateway/dashboard/src/alerts/reasons.ts"
 BUILT = Path(__file__).parents[4] / "services/gateway/src/convex_gateway/dashboard/built"
 PAGE = "<!doctype html><title>Convex Alerts</title>"
 SCRIPT = "console.log(1)" * 100
@@ -56,6 +58,12 @@ def test_every_address_of_the_dashboard_is_its_one_page(dashboard: TestClient, p
 def test_the_router_and_the_gateway_know_the_same_addresses() -> None:
     known = set(re.findall(r'path: "/(\w+)', ROUTER.read_text()))
     assert known == set(SECTIONS)
+
+
+@pytest.mark.parametrize("words", [Reason, Event], ids=lambda words: words.__name__)
+def test_the_timeline_has_words_for_everything_that_the_log_says(words: type[Reason | Event]) -> None:
+    told = set(re.findall(r"^  (\w+): \"", TIMELINE.read_text(), re.MULTILINE))
+    assert {str(word) for word in words} <= told
 
 
 def test_what_has_a_digest_in_its_name_is_kept_for_good(dashboard: TestClient) -> None:

@@ -184,7 +184,7 @@ function Shown({ alert }: { alert: Alert }) {
                 ],
                 [
                   "Deliveries",
-                  <Link key="d" to="/deliveries" search={{ alert_id: alert.id } as never}>
+                  <Link key="d" to="/deliveries" search={{ alert: alert.id } as never}>
                     All of this alert
                   </Link>,
                 ],

@@ -89,7 +89,7 @@ function Entry({ moment: one, alertId }: { moment: Moment; alertId: string }) {
                 <li key={delivery.id}>
                   <div className={styles["delivery"]}>
                     <StatusBadge status={delivery.status} />
-                    <Link to="/deliveries" search={{ alert_id: alertId } as never}>
+                    <Link to="/deliveries" search={{ alert: alertId, id: delivery.id } as never}>
                       {delivery.channel_name}
                     </Link>
                     <span className={styles["muted"]}>{delivery.channel_kind.replaceAll("_", " ")}</span>
