@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { type FormEvent, useRef, useState } from "react";
+import { useState } from "react";
 import {
   Button,
   Checkbox,
@@ -18,10 +18,10 @@ import { Faulty } from "../../forms/Faulty";
 import styles from "../../forms/forms.module.css";
 import { Guarded } from "../../forms/Guarded";
 import { MatchersField } from "../../forms/MatchersField";
-import { type Faults, faultOf, faultsIn, NO_FAULTS } from "../../forms/problems";
+import { faultOf } from "../../forms/problems";
 import { Secret } from "../../forms/Secret";
 import { Skeleton } from "../../forms/Skeleton";
-import { showFirstFault } from "../../forms/showFirstFault";
+import { useSubmission } from "../../forms/useSubmission";
 import { answered } from "../../rest/answered";
 import { useStale } from "../../rest/nouns";
 import type { Channel } from "../../rest/types";
@@ -62,56 +62,38 @@ function Editor({ channel }: { channel: Channel | undefined }) {
   const navigate = useNavigate();
   const exists = channel !== undefined;
   const [form, setForm] = useState<ChannelForm>(() => (channel ? channelFormOf(channel) : emptyChannel()));
-  const [tried, setTried] = useState(false);
-  const [refused, setRefused] = useState<{ error: unknown; faults: Faults }>({ error: null, faults: NO_FAULTS });
-  const [busy, setBusy] = useState(false);
   const [testing, setTesting] = useState<Channel | null>(null);
   const [deleting, setDeleting] = useState(false);
   const [secret, setSecret] = useState<{ text: string; channel: Channel } | null>(null);
-  const element = useRef<HTMLFormElement>(null);
 
   const { body, faults } = channelBody(form, exists);
-  const shown = { ...refused.faults, ...(tried ? faults : NO_FAULTS) };
+  const { element, busy, error, shown, onSubmit, changed } = useSubmission(faults);
   const fault = (field: string) => faultOf(shown, field);
   const change = (part: Partial<ChannelForm>) => {
     setForm((before) => ({ ...before, ...part }));
-    setRefused({ error: null, faults: NO_FAULTS });
+    changed();
   };
 
   const save = async () => {
-    setBusy(true);
-    try {
-      if (channel !== undefined) {
-        const { kind: _, ...changes } = body;
-        const params = { path: { channel_id: channel.id } };
-        const saved = await answered(api.PATCH("/api/v1/channels/{channel_id}", { params, body: changes }));
-        await stale("channels");
-        setForm(channelFormOf(saved));
-        say(`${saved.name} is saved.`);
-      } else {
-        const { generated_secret, ...made } = await answered(
-          api.POST("/api/v1/channels", { body: body as typeof body & { config: { url: string } } }),
-        );
-        await stale("channels");
-        if (generated_secret) {
-          setSecret({ text: generated_secret, channel: made as Channel });
-          return;
-        }
-        say(`${made.name} is made. Press Test to see whether it works.`);
-        await navigate({ to: "/channels/$id", params: { id: made.id }, replace: true });
+    if (channel !== undefined) {
+      const { kind: _, ...changes } = body;
+      const params = { path: { channel_id: channel.id } };
+      const saved = await answered(api.PATCH("/api/v1/channels/{channel_id}", { params, body: changes }));
+      await stale("channels");
+      setForm(channelFormOf(saved));
+      say(`${saved.name} is saved.`);
+    } else {
+      const { generated_secret, ...made } = await answered(
+        api.POST("/api/v1/channels", { body: body as typeof body & { config: { url: string } } }),
+      );
+      await stale("channels");
+      if (generated_secret) {
+        setSecret({ text: generated_secret, channel: made as Channel });
+        return;
       }
-    } catch (error) {
-      setRefused({ error, faults: faultsIn(error) });
-      showFirstFault(element);
-    } finally {
-      setBusy(false);
+      say(`${made.name} is made. Press Test to see whether it works.`);
+      await navigate({ to: "/channels/$id", params: { id: made.id }, replace: true });
     }
-  };
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    setTried(true);
-    if (Object.keys(faults).length > 0) showFirstFault(element);
-    else if (!busy) void save();
   };
   const remove = async () => {
     if (channel === undefined) return;
@@ -145,7 +127,7 @@ function Editor({ channel }: { channel: Channel | undefined }) {
         )
       }
     >
-      <form ref={element} className={styles["form"]} onSubmit={submit} noValidate>
+      <form ref={element} className={styles["form"]} onSubmit={onSubmit(save)} noValidate>
         <div className={styles["row"]}>
           <Select
             label="Kind"
@@ -191,7 +173,7 @@ function Editor({ channel }: { channel: Channel | undefined }) {
           checked={form.enabled}
           onChange={(event) => change({ enabled: event.target.checked })}
         />
-        <Faulty error={refused.error} faults={shown} fields={FIELDS} />
+        <Faulty error={error} faults={shown} fields={FIELDS} />
         <div className={styles["buttons"]}>
           <Guarded needs="editor" type="submit" kind="primary" busy={busy}>
             {exists ? "Save" : "Make the channel"}

@@ -1,13 +1,12 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useBlocker, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { type FormEvent, useMemo, useRef, useState } from "react";
+import { useMemo, useRef, useState } from "react";
 import { Button, buttonClass, Dialog, FormDialog, Page, Problem, TimeAgo, useToast } from "../../design";
 import { Faulty } from "../../forms/Faulty";
 import styles from "../../forms/forms.module.css";
 import { Guarded } from "../../forms/Guarded";
-import { type Faults, faultsIn, NO_FAULTS } from "../../forms/problems";
 import { Skeleton } from "../../forms/Skeleton";
-import { showFirstFault } from "../../forms/showFirstFault";
+import { useSubmission } from "../../forms/useSubmission";
 import { answered } from "../../rest/answered";
 import { useFrameworkName, useFrameworks, useStale } from "../../rest/nouns";
 import type { Rule } from "../../rest/types";
@@ -84,16 +83,12 @@ function Editor({ rule, start }: { rule: Rule | undefined; start: Form | null })
   const [opened, setOpened] = useState(rule);
   const [form, setForm] = useState<Form>(() => start ?? formOf(draftFrom(rule as Rule)));
   const [filled, setFilled] = useState(form);
-  const [tried, setTried] = useState(false);
-  const [refused, setRefused] = useState<{ error: unknown; faults: Faults }>({ error: null, faults: NO_FAULTS });
-  const [busy, setBusy] = useState(false);
   const [conflict, setConflict] = useState<{ now: Rule; fields: string[] } | null>(null);
   const [deleting, setDeleting] = useState(false);
-  const element = useRef<HTMLFormElement>(null);
 
   const { draft, faults } = useMemo(() => draftOf(form), [form]);
+  const { element, busy, error, shown, send, onSubmit, changed, refilled } = useSubmission(faults);
   const decision = useMemo(() => decisionOf(draft), [draft]);
-  const shown = { ...refused.faults, ...(tried ? faults : NO_FAULTS) };
   const dirty = form !== filled;
   const leaving = useRef(false);
   useBlocker({
@@ -103,56 +98,41 @@ function Editor({ rule, start }: { rule: Rule | undefined; start: Form | null })
 
   const change = (part: Partial<Form>) => {
     setForm((before) => ({ ...before, ...part }));
-    setRefused({ error: null, faults: NO_FAULTS });
+    changed();
   };
   const fill = (now: Rule) => {
     const next = formOf(draftFrom(now));
     setOpened(now);
     setForm(next);
     setFilled(next);
-    setTried(false);
+    refilled();
   };
 
   /** Sends what was changed; unless `regardless`, asks first whether somebody else changed it meanwhile. */
   const save = async (regardless: boolean) => {
-    setBusy(true);
-    try {
-      if (opened === undefined) {
-        const made = await answered(api.POST("/api/v1/rules", { body: draft }));
-        leaving.current = true;
-        say(`${made.name} is made${made.enabled ? "" : ", and off"}.`);
-        await stale("rules");
-        await navigate({ to: "/rules" });
+    if (opened === undefined) {
+      const made = await answered(api.POST("/api/v1/rules", { body: draft }));
+      leaving.current = true;
+      say(`${made.name} is made${made.enabled ? "" : ", and off"}.`);
+      await stale("rules");
+      await navigate({ to: "/rules" });
+      return;
+    }
+    const path = { rule_id: opened.id };
+    if (!regardless) {
+      const now = await answered(api.GET("/api/v1/rules/{rule_id}", { params: { path } }));
+      const fields = now.updated_at === opened.updated_at ? [] : changedMeanwhile(draftFrom(opened), draftFrom(now));
+      if (fields.length > 0) {
+        setConflict({ now, fields });
         return;
       }
-      const path = { rule_id: opened.id };
-      if (!regardless) {
-        const now = await answered(api.GET("/api/v1/rules/{rule_id}", { params: { path } }));
-        const fields = now.updated_at === opened.updated_at ? [] : changedMeanwhile(draftFrom(opened), draftFrom(now));
-        if (fields.length > 0) {
-          setConflict({ now, fields });
-          return;
-        }
-      }
-      const body = changesOf(draftFrom(opened), draft);
-      const saved = await answered(api.PATCH("/api/v1/rules/{rule_id}", { params: { path }, body }));
-      queries.setQueryData(["rules", saved.id], saved);
-      await stale("rules");
-      fill(saved);
-      say(`${saved.name} is saved.`);
-    } catch (error) {
-      setRefused({ error, faults: faultsIn(error) });
-      showFirstFault(element);
-    } finally {
-      setBusy(false);
     }
-  };
-
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    setTried(true);
-    if (Object.keys(faults).length > 0) showFirstFault(element);
-    else if (!busy) void save(false);
+    const body = changesOf(draftFrom(opened), draft);
+    const saved = await answered(api.PATCH("/api/v1/rules/{rule_id}", { params: { path }, body }));
+    queries.setQueryData(["rules", saved.id], saved);
+    await stale("rules");
+    fill(saved);
+    say(`${saved.name} is saved.`);
   };
 
   const remove = async () => {
@@ -196,7 +176,7 @@ function Editor({ rule, start }: { rule: Rule | undefined; start: Form | null })
       }
     >
       <div className={own["split"]}>
-        <form ref={element} className={styles["form"]} onSubmit={submit} noValidate>
+        <form ref={element} className={styles["form"]} onSubmit={onSubmit(() => save(false))} noValidate>
           <RuleForm form={form} onChange={change} faults={shown} exists={opened !== undefined} />
           {opened === undefined ? (
             <label className={styles["buttons"]}>
@@ -208,7 +188,7 @@ function Editor({ rule, start }: { rule: Rule | undefined; start: Form | null })
               On from the start
             </label>
           ) : null}
-          <Faulty error={refused.error} faults={shown} fields={FIELDS} />
+          <Faulty error={error} faults={shown} fields={FIELDS} />
           <div className={styles["buttons"]}>
             <Guarded needs="editor" type="submit" kind="primary" busy={busy}>
               {opened === undefined ? "Make the rule" : "Save"}
@@ -248,7 +228,7 @@ function Editor({ rule, start }: { rule: Rule | undefined; start: Form | null })
               kind="primary"
               onClick={() => {
                 setConflict(null);
-                void save(true);
+                void send(() => save(true));
               }}
             >
               Save mine over it

@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { type FormEvent, useEffect, useRef, useState } from "react";
+import { useEffect, useState } from "react";
 import { Button, moment, Page, Problem, Select, SeverityBadge, TextArea, TextField, useToast } from "../../design";
 import { Faulty } from "../../forms/Faulty";
 import styles from "../../forms/forms.module.css";
@@ -8,8 +8,8 @@ import { Guarded } from "../../forms/Guarded";
 import { LengthField } from "../../forms/LengthField";
 import { MatchersField } from "../../forms/MatchersField";
 import { type Matcher, matchersIn } from "../../forms/matchers";
-import { type Faults, faultOf, faultsIn, NO_FAULTS } from "../../forms/problems";
-import { showFirstFault } from "../../forms/showFirstFault";
+import { faultOf } from "../../forms/problems";
+import { useSubmission } from "../../forms/useSubmission";
 import { answered } from "../../rest/answered";
 import { useStale } from "../../rest/nouns";
 import { useApi } from "../../session/useApi";
@@ -28,42 +28,23 @@ export function NewSilencePage() {
   const search = useSearch({ strict: false }) as Record<string, unknown>;
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const [form, setForm] = useState<SilenceForm>(() => emptySilence(matchersIn(search["matcher"]), zone));
-  const [tried, setTried] = useState(false);
-  const [refused, setRefused] = useState<{ error: unknown; faults: Faults }>({ error: null, faults: NO_FAULTS });
-  const [busy, setBusy] = useState(false);
-  const element = useRef<HTMLFormElement>(null);
 
   const { body, faults } = silenceBody(form, Date.now());
-  const shown = { ...refused.faults, ...(tried ? faults : NO_FAULTS) };
+  const { element, busy, error, shown, onSubmit, changed } = useSubmission(faults);
   const change = (part: Partial<SilenceForm>) => {
     setForm((before) => ({ ...before, ...part }));
-    setRefused({ error: null, faults: NO_FAULTS });
+    changed();
   };
   const save = async () => {
-    setBusy(true);
-    try {
-      await answered(api.POST("/api/v1/silences", { body: silenceBody(form, Date.now()).body }));
-      await stale("silences");
-      say("The silence is made.");
-      await navigate({ to: "/silences", search: { state: form.from === "" ? "active" : "pending" } as never });
-    } catch (error) {
-      setRefused({ error, faults: faultsIn(error) });
-      showFirstFault(element);
-    } finally {
-      setBusy(false);
-    }
+    await answered(api.POST("/api/v1/silences", { body: silenceBody(form, Date.now()).body }));
+    await stale("silences");
+    say("The silence is made.");
+    await navigate({ to: "/silences", search: { state: form.from === "" ? "active" : "pending" } as never });
   };
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    setTried(true);
-    if (Object.keys(faults).length > 0) showFirstFault(element);
-    else if (!busy) void save();
-  };
-
   return (
     <Page title="New silence" back={<Link to="/silences">Silences</Link>}>
       <div className={own["split"]}>
-        <form ref={element} className={styles["form"]} onSubmit={submit} noValidate>
+        <form ref={element} className={styles["form"]} onSubmit={onSubmit(save)} noValidate>
           <MatchersField
             legend="Which alerts"
             rows={form.matchers}
@@ -112,7 +93,7 @@ export function NewSilencePage() {
             error={faultOf(shown, "comment")}
             onChange={(event) => change({ comment: event.target.value })}
           />
-          <Faulty error={refused.error} faults={shown} fields={[...FIELDS, "rrule"]} />
+          <Faulty error={error} faults={shown} fields={[...FIELDS, "rrule"]} />
           <div className={styles["buttons"]}>
             <Guarded needs="responder" type="submit" kind="primary" busy={busy}>
               Silence them
