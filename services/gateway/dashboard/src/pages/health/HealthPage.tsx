@@ -1,13 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useRef, useState } from "react";
-import { Page, Problem, Section, Select, StatusBadge } from "../../design";
+import { Page, Problem, Section, StatusBadge } from "../../design";
 import styles from "../../forms/forms.module.css";
+import { ScopeSelect, useFigureScope } from "../../forms/ScopeSelect";
 import { Skeleton } from "../../forms/Skeleton";
-import { useFilters } from "../../forms/useFilters";
 import { answered } from "../../rest/answered";
 import { useFrameworkName } from "../../rest/nouns";
 import type { Latency } from "../../rest/types";
-import { useMe } from "../../session/SessionProvider";
 import { useApi } from "../../session/useApi";
 import { count, kept, milliseconds, path, percent } from "./figures";
 import own from "./health.module.css";
@@ -17,9 +16,7 @@ const EVERY = 5000;
 /** How the alert path does, in figures over all processes; lines show what came while the page is open. */
 export function HealthPage() {
   const api = useApi();
-  const { operator } = useMe();
-  const [filters, setFilter] = useFilters(["scope"]);
-  const scope = operator && filters.scope === "installation" ? ("installation" as const) : ("workspace" as const);
+  const scope = useFigureScope();
   const { data, error, refetch, dataUpdatedAt } = useQuery({
     queryKey: ["health", scope],
     refetchInterval: EVERY,
@@ -48,24 +45,7 @@ export function HealthPage() {
   );
 
   return (
-    <Page
-      title="Health"
-      about="Latencies are of the last 15 minutes, counts of all time."
-      actions={
-        operator ? (
-          <Select
-            label="Figures of"
-            labelHidden
-            value={scope}
-            options={[
-              { value: "workspace", label: "This workspace" },
-              { value: "installation", label: "The installation" },
-            ]}
-            onChange={(value) => setFilter("scope", value === "workspace" ? "" : value)}
-          />
-        ) : null
-      }
-    >
+    <Page title="Health" about="Latencies are of the last 15 minutes, counts of all time." actions={<ScopeSelect />}>
       {error ? <Problem error={error} retry={() => void refetch()} /> : null}
       {data === undefined ? (
         error ? null : (

@@ -18,6 +18,7 @@ import {
 import styles from "../../forms/forms.module.css";
 import { Guarded } from "../../forms/Guarded";
 import { More } from "../../forms/More";
+import { ScopeSelect, useFigureScope } from "../../forms/ScopeSelect";
 import { Skeleton } from "../../forms/Skeleton";
 import { useFilters } from "../../forms/useFilters";
 import { answered, from } from "../../rest/answered";
@@ -41,8 +42,8 @@ const OF_WORKSPACE: readonly QueueName[] = ["alert", "notification"];
 export function QueuesPage() {
   const api = useApi();
   const { operator } = useMe();
-  const [filters, setFilter] = useFilters(["queue", "scope"]);
-  const scope = operator && filters.scope === "installation" ? ("installation" as const) : ("workspace" as const);
+  const [filters, setFilter] = useFilters(["queue"]);
+  const scope = useFigureScope();
   const { data, error, refetch } = useQuery({
     queryKey: ["queues", scope],
     refetchInterval: 5000,
@@ -55,20 +56,7 @@ export function QueuesPage() {
     <Page
       title="Queues"
       about="What waits for work, and what failed until a person looks at it."
-      actions={
-        operator ? (
-          <Select
-            label="Figures of"
-            labelHidden
-            value={scope}
-            options={[
-              { value: "workspace", label: "This workspace" },
-              { value: "installation", label: "The installation" },
-            ]}
-            onChange={(value) => setFilter("scope", value === "workspace" ? "" : value)}
-          />
-        ) : null
-      }
+      actions={<ScopeSelect />}
     >
       {error && data === undefined ? (
         <Problem error={error} retry={() => void refetch()} />

@@ -4,28 +4,12 @@ import { LabelsField } from "../../forms/LabelsField";
 import { LengthField } from "../../forms/LengthField";
 import { type Faults, faultOf } from "../../forms/problems";
 import { useChannels, useFrameworks } from "../../rest/nouns";
-import type { AlertType, RuleForm as Form, Severity } from "./form";
+import { type AlertType, CHANGEABLE, type RuleForm as Form, type Severity } from "./form";
 import type { Aggregation, Condition } from "./sentence";
 import { useMetrics } from "./usePreview";
 
 /** The fields that the form shows; what else is refused is told at its end. */
-export const FIELDS = [
-  "framework_id",
-  "name",
-  "alert_type",
-  "metric",
-  "condition",
-  "threshold_value",
-  "change_percentage",
-  "window_seconds",
-  "aggregation",
-  "for_seconds",
-  "clear_value",
-  "suppression_seconds",
-  "severity",
-  "labels",
-  "channel_ids",
-];
+export const FIELDS: readonly string[] = ["framework_id", ...CHANGEABLE.filter((name) => name !== "enabled")];
 
 const TYPES: Record<AlertType, string> = {
   threshold: "A value that should stay within a limit.",

@@ -164,7 +164,7 @@ function clearFault(condition: Condition, clear: number, limit: number): string 
 
 /** The fields of a form that has come to differ: the body of PATCH /rules/{id}. */
 export function changesOf(before: RuleDraft, after: RuleDraft): Partial<RuleDraft> {
-  const changed = FIELDS.filter((name) => !same(before[name], after[name]));
+  const changed = CHANGEABLE.filter((name) => !same(before[name], after[name]));
   // An average that the server put there for changes_by is as good as none.
   const meant = changed.filter(
     (name) => !(name === "aggregation" && after.condition === "changes_by" && before.condition === "changes_by"),
@@ -172,7 +172,8 @@ export function changesOf(before: RuleDraft, after: RuleDraft): Partial<RuleDraf
   return Object.fromEntries(meant.map((name) => [name, after[name]])) as Partial<RuleDraft>;
 }
 
-const FIELDS: readonly (keyof RuleDraft)[] = [
+/** What may be changed of a rule. */
+export const CHANGEABLE: readonly (keyof RuleDraft)[] = [
   "name",
   "alert_type",
   "metric",
