@@ -6,6 +6,7 @@ import hashlib
 import mimetypes
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Final
@@ -54,7 +55,7 @@ class File:
     caching: str
     smaller: Mapping[str, bytes] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def etag(self) -> str:
         """What a browser shows when it asks whether it still has the right one."""
         return f'"{hashlib.sha256(self.content).hexdigest()[:32]}"'
