@@ -1,36 +1,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
-from convex_alerts.client import LONGEST_WAIT, Client, Observation
+from convex_alerts.client import LONGEST_WAIT, Observation
 from convex_alerts.errors import ApiError, ConvexAlertsError, Invalid, NotFound, Unauthorized, Unavailable, Unreachable
-
-Answer = Callable[[httpx.Request], httpx.Response]
-
-
-class Service:
-    """Answers in turn, the last answer for ever, and remembers what it was asked."""
-
-    def __init__(self, *answers: httpx.Response | Exception) -> None:
-        self.answers = list(answers)
-        self.requests: list[httpx.Request] = []
-        self.pauses: list[float] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def client(self, token: str | Callable[[], str] = "t", tries: int = 5) -> Client:
-        transport = httpx.MockTransport(self)
-        return Client("http://convex/", token, tries=tries, transport=transport, sleep=self.pauses.append)
+from tests.support.service import Service
 
 
 def test_lists_are_read_page_by_page() -> None:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 import convex_alerts
-from convex_alerts import AsyncClient, Client, Trigger, calls
+from convex_alerts import Client, Trigger, calls
 from convex_alerts.errors import (
     Conflict,
     Forbidden,
@@ -25,34 +25,10 @@ from convex_alerts.errors import (
     Unavailable,
     Unreachable,
 )
+from tests.support.service import Service
 from tests.unit.sdk.test_machine import ALERT
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
-
-
-class Service:
-    """Answers in turn, the last answer for ever, to both clients."""
-
-    def __init__(self, *answers: httpx.Response | Exception) -> None:
-        self.answers = list(answers)
-        self.requests: list[httpx.Request] = []
-        self.pauses: list[float] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def client(self, **more: Any) -> Client:
-        return Client("http://convex", "t", transport=httpx.MockTransport(self), sleep=self.pauses.append, **more)
-
-    def async_client(self, token: Any = "t", **more: Any) -> AsyncClient:
-        async def sleep(seconds: float) -> None:
-            self.pauses.append(seconds)
-
-        return AsyncClient("http://convex", token, transport=httpx.MockTransport(self), sleep=sleep, **more)
 
 
 def page(*items: Any, cursor: str | None = None) -> httpx.Response:
