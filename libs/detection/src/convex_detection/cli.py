@@ -65,7 +65,13 @@ def made(name: str) -> Detector:
 
 
 def scored(path: Path, detector: Detector) -> Iterator[tuple[str, float, float, Score]]:
-    """Each row: its timestamp as written and in seconds since the epoch (UTC where it names no zone), value, score."""
+    """Each row as it was `read`, with its score."""
+    for stamp, at, value in read(path):
+        yield stamp, at, value, detector.update(value, at)
+
+
+def read(path: Path) -> Iterator[tuple[str, float, float]]:
+    """Each row: its timestamp as written and in seconds since the epoch (UTC where it names no zone), and its value."""
     with path.open(newline="") as source:
         for number, row in enumerate(csv.DictReader(source), 2):
             try:
@@ -74,4 +80,4 @@ def scored(path: Path, detector: Detector) -> Iterator[tuple[str, float, float, 
             except (KeyError, TypeError, ValueError):
                 raise typer.BadParameter(f"{path}:{number}: expected timestamp,value; got {row}") from None
             at = (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
-            yield stamp, at, value, detector.update(value, at)
+            yield stamp, at, value
