@@ -14,19 +14,15 @@ import pytest
 
 from tests.support.eventually import eventually
 from tests.support.installation import Workspace
+from tests.support.node import NPM, ROOT, needs_packages
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 CLIENT = ROOT / "libs" / "sdk-typescript" / "client"
-NPM = ROOT / "libs" / "sdk-typescript" / "npm"
 OLD_NODE = {"NODE_OPTIONS": "--experimental-websocket"}
 """Node.js 20 has its WebSocket behind this; later ones take it for what they do anyway."""
 LIFETIME = 4
 """Seconds that the hook's tokens are good for."""
 
-pytestmark = [
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(not (ROOT / "node_modules" / ".installed").exists(), reason="node_modules: run make web"),
-]
+pytestmark = [pytest.mark.timeout(300), needs_packages]
 
 
 @pytest.fixture

@@ -5,17 +5,12 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-NPM = ROOT / "libs" / "sdk-typescript" / "npm"
+from tests.support.node import NPM, ROOT, needs_packages
 
-pytestmark = [
-    pytest.mark.timeout(240),
-    pytest.mark.skipif(not (ROOT / "node_modules" / ".installed").exists(), reason="node_modules: run make web"),
-]
+pytestmark = [pytest.mark.timeout(240), needs_packages]
 
 
 def npm(*arguments: str) -> str:

@@ -15,13 +15,13 @@ from starlette.testclient import TestClient
 from convex_common.domain.alert import Event, Reason
 from convex_gateway.context import Gateway
 from convex_gateway.dashboard.routes import SECTIONS, _dashboard, routes
+from tests.support.node import BUILT, ROOT, needs_dashboard
 
 STATIC = resources.files("convex_gateway.dashboard") / "static"
 DOCUMENTATION = {entry.name: entry.read_text() for entry in STATIC.iterdir() if entry.name != "absent.html"}
 SCRIPTS = sorted(name for name in DOCUMENTATION if name.endswith(".js"))
-ROUTER = Path(__file__).parents[4] / "services/gateway/dashboard/src/app/router.tsx"
-TIMELINE = Path(__file__).parents[4] / "services/gateway/dashboard/src/alerts/reasons.ts"
-BUILT = Path(__file__).parents[4] / "services/gateway/src/convex_gateway/dashboard/built"
+ROUTER = ROOT / "services/gateway/dashboard/src/app/router.tsx"
+TIMELINE = ROOT / "services/gateway/dashboard/src/alerts/reasons.ts"
 PAGE = "<!doctype html><title>Convex Alerts</title>"
 SCRIPT = "console.log(1)" * 100
 
@@ -88,7 +88,7 @@ def test_a_browser_gets_the_smallest_that_it_takes(built: Path, accepted: str, e
     )
 
 
-@pytest.mark.skipif(not BUILT.is_dir(), reason="the dashboard is not built: make web")
+@needs_dashboard
 def test_what_was_compressed_is_what_was_built() -> None:
     compressed = list(BUILT.rglob("*.gz"))
     assert compressed
@@ -97,7 +97,7 @@ def test_what_was_compressed_is_what_was_built() -> None:
         assert path.with_suffix(".br").is_file()
 
 
-@pytest.mark.skipif(not BUILT.is_dir(), reason="the dashboard is not built: make web")
+@needs_dashboard
 def test_what_is_loaded_first_is_small() -> None:
     """Scripts that the page itself asks for; every page but the first comes when one goes there."""
     page = (BUILT / "index.html").read_text()
