@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterable, Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from convex_detection.detector import DETECTORS, resume
@@ -99,6 +99,7 @@ def test_what_is_no_state_begins_anew(name: str, data: bytes) -> None:
 
 @pytest.mark.parametrize("name", DETECTORS)
 @settings(max_examples=60, deadline=None)
+@example(values=[(0.0, 0.0), (5e-324, 1.0), (1.7e308, 1.0), (-1.7e308, 1.0), (5e-324, 1.0)])
 @given(
     values=st.lists(
         st.tuples(

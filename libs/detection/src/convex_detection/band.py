@@ -9,7 +9,7 @@ from convex_detection.pace import Pace
 from convex_detection.packing import Packer, Unpacker
 from convex_detection.rest import Rest
 from convex_detection.rhythm import Rhythm
-from convex_detection.score import Reason, Score
+from convex_detection.score import Reason, Score, bounded
 
 WIDTH: Final = 6.0
 """Mean absolute deviations at which the score is 0.5."""
@@ -18,6 +18,7 @@ _KIND: Final = 2
 _VERSION: Final = 1
 _LEARN: Final = 0.005
 _CLIP: Final = 6.0
+_FURTHEST: Final = 1e9
 
 
 class Band:
@@ -39,14 +40,14 @@ class Band:
         """As every detector's."""
         if not math.isfinite(value):
             return Score(0.0, None, None, None, 0.0, Reason.MISSING)
-        at = self._pace.at(at)
+        value, at = bounded(value), self._pace.at(at)
         expected = self._rhythm.expected(at)
         self._rhythm.learn(value, at, self._pace.step)
         if expected is None:
             return Score(0.0, None, None, None, 0.0, Reason.WARMING_UP)
         off, width = abs(value - expected), self._deviation
         self._learn(off)
-        away = off / width if width > 0.0 else 0.0 if off == 0.0 else 2 * WIDTH
+        away = min(_FURTHEST, off / width) if width > 0.0 else 0.0 if off == 0.0 else 2 * WIDTH
         beats = self._rest.counts(away, at)
         low, high = expected - WIDTH * width, expected + WIDTH * width
         if not self._pace.warm:

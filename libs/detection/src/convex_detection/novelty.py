@@ -11,7 +11,7 @@ from convex_detection.packing import Packer, Unpacker
 from convex_detection.recent import Recent
 from convex_detection.rest import Rest
 from convex_detection.rhythm import Rhythm
-from convex_detection.score import Reason, Score
+from convex_detection.score import Reason, Score, bounded
 from convex_detection.seen import Seen
 from convex_detection.surprise import Surprise
 
@@ -58,7 +58,7 @@ class Novelty:
         """
         if not math.isfinite(value):
             return Score(0.0, None, None, None, 0.0, Reason.MISSING)
-        pace = self._pace
+        value, pace = bounded(value), self._pace
         at = pace.at(at)
         if pace.gap:
             self._recent.forget()

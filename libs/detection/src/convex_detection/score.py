@@ -45,6 +45,14 @@ class Score:
 ANOMALY = 0.5
 """The score from which on a value is an anomaly, at the default sensitivity."""
 
+LARGEST = 1e120
+"""Values beyond it count as it, so that sums and ratios of them stay numbers."""
+
+
+def bounded(value: float) -> float:
+    """The value within what detectors reckon with."""
+    return max(-LARGEST, min(LARGEST, value))
+
 
 def sentence(value: float, score: Score) -> str:
     """The reason in words for a person, in the series' unit."""

@@ -15,6 +15,8 @@ _PER_OCTAVE: Final = 4
 _OCTAVES: Final = 40
 BINS: Final = _PER_OCTAVE * _OCTAVES
 _MOST_BEYOND: Final = 10.0
+_SMALLEST: Final = 1e-150
+"""What is less is no distance: beside numbers up to `score.LARGEST` everything else can be divided."""
 _LOG10_E: Final = math.log10(math.e)
 
 
@@ -39,7 +41,7 @@ class Surprise:
 
     def score(self, novelty: float) -> float:
         """-log10 of the probability that a novelty at least this large comes up."""
-        if novelty <= 0.0 or not self.rows:
+        if novelty < _SMALLEST or not self.rows:
             return 0.0
         if self.unit == 0.0:
             return math.log10(self.rows + 1)
@@ -55,7 +57,7 @@ class Surprise:
 
     def add(self, novelty: float) -> None:
         """Count it among the earlier ones."""
-        if self.unit == 0.0 and novelty > 0.0:
+        if self.unit == 0.0 and novelty >= _SMALLEST:
             self.unit = 2.0 ** math.floor(math.log2(novelty))
         at = self._bin(novelty)
         self.rows += 1
@@ -92,7 +94,7 @@ class Surprise:
             self.counts[int(at)], self.sums[int(at)] = int(count), total
 
     def _bin(self, novelty: float) -> int:
-        if novelty <= 0.0:
+        if novelty < _SMALLEST:
             return 0
         at = int(_PER_OCTAVE * (math.log2(novelty / self.unit) + _OCTAVES / 2))
         return 1 if at < 1 else BINS - 1 if at >= BINS else at
