@@ -1,6 +1,7 @@
 import { type Alert, type AlertSocketOptions, createApi, type Position, type TokenSource } from "@convex-alerts/client";
 import { type ReactElement, useCallback, useEffect, useRef, useState } from "react";
 import { Status } from "./status.tsx";
+import { tokenNow } from "./token.ts";
 import { useAlertWebSocket } from "./use-alert-web-socket.ts";
 
 export interface AlertFeedProps {
@@ -44,7 +45,7 @@ export function AlertFeed(props: AlertFeedProps): ReactElement {
     const api = createApi({
       ...(baseUrl === undefined ? {} : { baseUrl }),
       ...(fetcher === undefined ? {} : { fetch: fetcher }),
-      ...(byToken ? { token: async () => tokenOf(token.current) } : {}),
+      ...(byToken ? { token: async () => tokenNow(token.current) } : {}),
     });
     const query = { status: ["firing", "acknowledged"] as ("firing" | "acknowledged")[], limit: max };
     api
@@ -130,9 +131,4 @@ function merged(max: number): (alerts: readonly Alert[], alert: Alert) => readon
 function stillOpen(before: readonly Alert[], read: readonly Alert[]): readonly Alert[] {
   const open = new Set(read.map((alert) => alert.id));
   return before.filter((alert) => open.has(alert.id));
-}
-
-async function tokenOf(token: TokenSource | undefined): Promise<string> {
-  if (token === undefined) throw new Error("there is no token any more");
-  return typeof token === "string" ? token : await token();
 }

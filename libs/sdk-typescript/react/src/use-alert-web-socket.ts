@@ -10,6 +10,7 @@ import {
   type TokenSource,
 } from "@convex-alerts/client";
 import { useCallback, useEffect, useRef, useState } from "react";
+import { tokenNow } from "./token.ts";
 
 export interface UseAlertWebSocketOptions {
   /** Where the gateway is; in a page that it serves: its own origin. */
@@ -121,9 +122,4 @@ export function useAlertWebSocket(options: UseAlertWebSocketOptions = {}): Alert
     subscribe,
     unsubscribe,
   };
-}
-
-async function tokenNow(token: TokenSource | undefined): Promise<string> {
-  if (token === undefined) throw new Error("there is no token any more");
-  return typeof token === "string" ? token : await token();
 }
