@@ -121,7 +121,7 @@ def create_app(gateway: Gateway, *, parts: Parts | None = None, lifespan: Lifesp
         exception_handlers={
             ConvexError: problems.on_convex_error,
             HTTPException: _on_http_error,
-            RequestValidationError: problems.on_invalid_request,
+            RequestValidationError: _on_invalid_request,
         },
     )
     app.state.gateway = gateway
@@ -144,10 +144,25 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     return answer
 
 
+async def _on_invalid_request(request: Request, error: Exception) -> Response:
+    """As everywhere; a word that is an address of its own, such as `bulk`, is not taken for an id that is none."""
+    answer = await problems.on_invalid_request(request, error)
+    if answer.status_code == HTTPStatus.NOT_FOUND and any(not route.param_convertors for route in _others_at(request)):
+        return await _on_http_error(request, HTTPException(HTTPStatus.METHOD_NOT_ALLOWED))
+    return answer
+
+
 def _methods_at(request: Request) -> set[str]:
+    """Those of the address itself, where it has a name of its own; else those of the form that it has."""
+    found = _others_at(request)
+    named = [route for route in found if not route.param_convertors]
+    return {method for route in named or found for method in route.methods or ()}
+
+
+def _others_at(request: Request) -> list[Route]:
+    """The operations at this address that take another method."""
     routes: Sequence[BaseRoute] = request.app.router.routes
-    found = (route for route in routes if isinstance(route, Route) and route.matches(request.scope)[0] is Match.PARTIAL)
-    return {method for route in found for method in route.methods or ()}
+    return [r for r in routes if isinstance(r, Route) and r.matches(request.scope)[0] is Match.PARTIAL]
 
 
 @asynccontextmanager
