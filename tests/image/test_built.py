@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -191,9 +192,16 @@ def test_a_synced_file_restarts_the_service_and_sigterm_ends_it(reloaded: Reload
     process = reloaded.start("convex-gateway")
     try:
         eventually(lambda: reloaded.noted() == ["started"], within=60)
-        time.sleep(0.5)  # the watch begins after the service does
-        (reloaded.sources / "changed.py").write_text("x = 1\n")
-        eventually(lambda: reloaded.noted() == ["started", "stopped", "started"], within=60)
+        changes = itertools.count()
+
+        def restarted() -> bool:
+            """Nothing says when the watch begins, which is after the service does: it is changed until it is seen."""
+            if len(reloaded.noted()) == 1:
+                (reloaded.sources / "changed.py").write_text(f"x = {next(changes)}\n")
+                time.sleep(1)
+            return reloaded.noted()[:3] == ["started", "stopped", "started"]
+
+        eventually(restarted, within=60)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) in (0, -signal.SIGTERM)
         assert reloaded.noted()[-1] == "stopped"
