@@ -12,6 +12,7 @@ import select
 import signal
 import struct
 import subprocess
+import sys
 import termios
 import threading
 import time
@@ -179,12 +180,16 @@ def test_names_are_completed(convex: Convex, workspace: Workspace) -> None:
     assert convex.program(changed=commands).strip() == "rules"
 
 
+HEEDING = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+"""Runs a program that heeds SIGINT: a shell that starts tests in the background has them, and theirs, ignore it."""
+
+
 def test_watch_gives_each_change_once_as_lines_while_the_gateway_is_killed(
     convex: Convex, workspace: Workspace
 ) -> None:
     rule_id = workspace.rule(workspace.framework())
     watching = subprocess.Popen(
-        [program("convex"), "alerts", "watch", "--json"],
+        [sys.executable, "-c", HEEDING, program("convex"), "alerts", "watch", "--json"],
         env=convex.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

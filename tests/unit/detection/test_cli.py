@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from convex_detection.cli import app
@@ -41,10 +42,11 @@ def test_a_picture_is_drawn_and_what_is_unusual_is_said(tmp_path: Path) -> None:
     assert path.with_suffix(".svg").read_text().startswith("<?xml")
 
 
-def test_what_is_wrong_is_said_with_its_place(tmp_path: Path) -> None:
+def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "bad.csv"
     path.write_text("timestamp,value\n2026-01-01 00:00:00,1\nyesterday,2\n")
-    done = CliRunner().invoke(app, ["plot", str(path)])
+    monkeypatch.chdir(tmp_path)  # a short path: the message is not broken within it
+    done = CliRunner().invoke(app, ["plot", path.name])
     assert done.exit_code == 2
     assert "bad.csv:3" in done.output
     done = CliRunner().invoke(app, ["score", "--data", str(tmp_path), "--out", str(tmp_path)])
