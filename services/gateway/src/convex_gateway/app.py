@@ -18,7 +18,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from convex_common.errors import ConvexError
 from convex_gateway import openapi, problems
@@ -121,12 +121,12 @@ def create_app(gateway: Gateway, *, parts: Parts | None = None, lifespan: Lifesp
         exception_handlers={
             ConvexError: problems.on_convex_error,
             HTTPException: _on_http_error,
-            RequestValidationError: _on_invalid_request,
+            RequestValidationError: problems.on_invalid_request,
         },
     )
     app.state.gateway = gateway
     rest = [route for resource in RESOURCES for route in resource.resource.routes]
-    app.router.routes.extend([*parts.first, *rest, *sign_in, *oidc, *health.routes(), *parts.last])
+    app.router.routes.extend([*parts.first, *_in_order(rest), *sign_in, *oidc, *health.routes(), *parts.last])
 
     @cache
     def described() -> dict[str, Any]:
@@ -144,12 +144,19 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     return answer
 
 
-async def _on_invalid_request(request: Request, error: Exception) -> Response:
-    """As everywhere; a word that is an address of its own, such as `bulk`, is not taken for an id that is none."""
-    answer = await problems.on_invalid_request(request, error)
-    if answer.status_code == HTTPStatus.NOT_FOUND and any(not route.param_convertors for route in _others_at(request)):
-        return await _on_http_error(request, HTTPException(HTTPStatus.METHOD_NOT_ALLOWED))
-    return answer
+class _Refused:
+    """Answers 405 to every method: the end of the line for an address whose own methods come before it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED)
+
+
+def _in_order(rest: Sequence[Route]) -> list[Route]:
+    """Words before forms, so that a word that is an address of its own, such as `bulk`, is not taken for an id."""
+    words = [route for route in rest if not route.param_convertors]
+    forms = [route for route in rest if route.param_convertors]
+    closed = [Route(path, _Refused(), include_in_schema=False) for path in dict.fromkeys(route.path for route in words)]
+    return [*words, *closed, *forms]
 
 
 def _methods_at(request: Request) -> set[str]:
