@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from convex_common.domain.conditions import SeriesState
 from convex_common.domain.fingerprint import series_key
 from convex_common.events import Observation
 from convex_common.postgres.database import Connection
-from convex_processor.domain.conditions import SeriesState
 from convex_processor.domain.series import Series
 
 LOAD = """SELECT x.* FROM unnest(%(series)b::bytea[]) u(s) CROSS JOIN LATERAL (

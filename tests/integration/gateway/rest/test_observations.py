@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from convex_common.domain.conditions import SeriesState
 from convex_common.domain.fingerprint import series_key
 from convex_common.events import Observation
 from convex_common.postgres import observations as rows
 from convex_gateway.shapes.observations import MetricPage, ObservedMetric
 from convex_processor import series_store
-from convex_processor.domain.conditions import SeriesState
 from convex_processor.domain.series import Series
 from tests.support.rest import Api, token_of
 

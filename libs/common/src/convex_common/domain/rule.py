@@ -24,6 +24,16 @@ class AlertType(StrEnum):
 # Types whose rules are decided by their condition alone.
 EVALUATED = frozenset({AlertType.THRESHOLD, AlertType.PERFORMANCE, AlertType.MILESTONE})
 
+# Types that are decided here at all.
+DECIDED = EVALUATED | {AlertType.ANOMALY, AlertType.FORECAST}
+
+SENSITIVITY = 0.5
+"""Of an anomaly rule that names none: what a person wants to know, in short."""
+
+HORIZON_SECONDS = 4 * 3600
+PROBABILITY = 0.8
+"""Of a forecast rule that names none."""
+
 
 class Condition(StrEnum):
     """What is compared with the value."""
@@ -45,9 +55,23 @@ class Aggregation(StrEnum):
     LAST = "last"
 
 
+UNUSUAL = {
+    Condition.ABOVE: "unusually high",
+    Condition.BELOW: "unusually low",
+    Condition.EQUALS: "unusual",
+    Condition.CHANGES_BY: "unusual",
+}
+"""What an anomaly rule says of a value, by its condition."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule. Durations in seconds; `channel_ids` None means every enabled channel whose matchers fit."""
+    """One rule. Durations in seconds; `channel_ids` None means every enabled channel whose matchers fit.
+
+    `sensitivity` belongs to anomaly rules: a value needs a score of 1 - sensitivity. Their condition says on which side
+    of what is expected: above, below, or, with changes_by, on either. `horizon_seconds` and `probability` belong to
+    forecast rules.
+    """
 
     id: uuid.UUID
     framework_id: uuid.UUID
@@ -67,6 +91,9 @@ class Rule:
     channel_ids: tuple[uuid.UUID, ...] | None
     enabled: bool
     deleted: bool = False
+    sensitivity: float | None = None
+    horizon_seconds: int | None = None
+    probability: float | None = None
 
     @property
     def limit(self) -> float | None:
@@ -80,6 +107,8 @@ class Rule:
 
     def titled(self, limit: float | None) -> str:
         """The same with another limit than the rule's."""
+        if self.alert_type is AlertType.ANOMALY:
+            return f"{self.name}: {self.metric} is {UNUSUAL[self.condition]}"
         shown = "" if limit is None else f"{limit:g}"
         words = {
             Condition.ABOVE: f"above {shown}",

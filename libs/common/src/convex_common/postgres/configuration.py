@@ -17,7 +17,8 @@ from convex_common.postgres.database import Connection
 
 RULES = """SELECT id, framework_id, name, alert_type, metric, condition, threshold_value, change_percentage,
     window_seconds, aggregation, for_seconds, clear_value, suppression_seconds, severity, labels, channel_ids, enabled,
-    deleted_at IS NOT NULL FROM rules WHERE deleted_at IS NULL OR deleted_at > now() - interval '30 days' ORDER BY id"""
+    deleted_at IS NOT NULL, sensitivity, horizon_seconds, probability FROM rules
+    WHERE deleted_at IS NULL OR deleted_at > now() - interval '30 days' ORDER BY id"""
 MAIL_SERVER = "mail server"
 """The target of every e-mail, since an installation has one server for all of them; it is nobody's host name."""
 CHANNELS = "SELECT id, kind, config, min_severity, matchers, enabled FROM channels WHERE deleted_at IS NULL ORDER BY id"
@@ -126,6 +127,9 @@ def _rule(row: tuple[Any, ...]) -> Rule:
         channel_ids=None if row[15] is None else tuple(row[15]),
         enabled=row[16],
         deleted=row[17],
+        sensitivity=row[18],
+        horizon_seconds=row[19],
+        probability=row[20],
     )
 
 

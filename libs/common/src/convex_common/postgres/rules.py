@@ -30,6 +30,9 @@ class Rule:
     aggregation: str | None
     for_seconds: int
     clear_value: float | None
+    sensitivity: float | None
+    horizon_seconds: int | None
+    probability: float | None
     suppression_seconds: int
     severity: str
     labels: Mapping[str, str]

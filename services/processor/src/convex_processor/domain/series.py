@@ -9,10 +9,7 @@ from dataclasses import dataclass, field
 
 from convex_common.domain.alert import Reason, Resolution
 from convex_common.domain.change import Timer
-from convex_common.domain.fingerprint import fingerprint, observations_key, series_key, shard_of
-from convex_common.domain.rule import EVALUATED, Rule
-from convex_common.events import HoldEnd, Observation, encode
-from convex_processor.domain.conditions import (
+from convex_common.domain.conditions import (
     Evaluation,
     Mark,
     Outcome,
@@ -22,6 +19,9 @@ from convex_processor.domain.conditions import (
     held,
     remembered,
 )
+from convex_common.domain.fingerprint import fingerprint, observations_key, series_key, shard_of
+from convex_common.domain.rule import EVALUATED, Rule
+from convex_common.events import HoldEnd, Observation, encode
 from convex_processor.domain.occurrence import Occurrence, of_series, shown_value
 
 

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convex_common.domain.rule import Aggregation, Condition, Rule
-from convex_processor.domain.conditions import (
+from convex_common.domain.conditions import (
     MAX_RECENT,
     Mark,
     Outcome,
@@ -18,6 +17,7 @@ from convex_processor.domain.conditions import (
     held,
     remembered,
 )
+from convex_common.domain.rule import Aggregation, Condition, Rule
 from tests.unit.processor.world import a_rule
 
 F, C, P, _ = Outcome.FIRES, Outcome.CLEARS, Outcome.PENDING, Outcome.NOTHING
