@@ -123,6 +123,13 @@ class Past:
             resolved=0, by_severity="{}", by_type="{}", acknowledge_seconds="{}", resolve_seconds="{}",
         )  # fmt: skip
 
+    def pattern(self, found: dt.datetime) -> None:
+        self.insert(
+            "patterns", id=IDS.new(), key="noisy", kind="noisy", status="open", framework_id=self.framework,
+            rule_name="r", confidence=90, occurrences=9, evidence="{}", recommendation="{}", first_found_at=found,
+            last_found_at=found,
+        )  # fmt: skip
+
     def count(self, table: str) -> int:
         query = f"SELECT FROM {table} WHERE workspace_id = %s"
         return len(jobs.rows(self.store, query, self.workspace_id))
@@ -270,6 +277,8 @@ OLD, YOUNG = days_ago(91), days_ago(89)
         pytest.param(
             lambda past: past.alert(days_ago(400), last_notified_at=NOW), "alerts", True, id="its window still runs"
         ),
+        pytest.param(lambda past: past.pattern(days_ago(1097)), "patterns", False, id="a pattern not found for long"),
+        pytest.param(lambda past: past.pattern(days_ago(1094)), "patterns", True, id="a pattern that is kept"),
         pytest.param(
             lambda past: past.statistics(days_ago(1096).date()), "alert_statistics", False, id="figures of long ago"
         ),

@@ -39,6 +39,7 @@ workspaces = Table(
     Column("name", Text),
     Column("config_version", BigInteger),
     _time("created_at"),
+    Column("timezone", Text),
 )
 
 workspace_feed = Table("workspace_feed", metadata, _key(), Column("epoch", Uuid), Column("next_offset", BigInteger))
@@ -298,4 +299,30 @@ audit_log = Table(
     Column("hash", LargeBinary),
     Column("sequence", BigInteger, primary_key=True),
     Column("trace_id", Text),
+)
+
+patterns = Table(
+    "patterns",
+    metadata,
+    _key(),
+    _key("id"),
+    Column("key", Text),
+    Column("kind", Text),
+    Column("status", Text),
+    Column("framework_id", Uuid),
+    Column("rule_id", Uuid),
+    Column("rule_name", Text),
+    Column("lead_framework_id", Uuid),
+    Column("lead_rule_id", Uuid),
+    Column("lead_rule_name", Text),
+    Column("confidence", SmallInteger),
+    Column("occurrences", Integer),
+    Column("evidence", JSONB),
+    Column("recommendation", JSONB),
+    _time("first_found_at"),
+    _time("last_found_at"),
+    _time("ended_at"),
+    Column("decided_by", Text),
+    _time("decided_at"),
+    Column("applied", JSONB),
 )

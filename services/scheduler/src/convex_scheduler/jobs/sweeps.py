@@ -129,6 +129,7 @@ PLAIN: Final[tuple[Sweep, ...]] = (
         "OR t.last_notified_at + make_interval(secs => t.suppression_seconds) < clock_timestamp()) "
         "AND NOT EXISTS (SELECT FROM deliveries d WHERE d.workspace_id = t.workspace_id AND d.alert_id = t.id)",
     ),
+    TimedSweep("patterns", "statistics", "last_found_at", "%(before)s"),
     TimedSweep("alert_statistics", "statistics", "day", "(%(before)s AT TIME ZONE 'UTC')::date"),
 )
 
