@@ -1,6 +1,6 @@
 # Everything a person does here is one of these words.
 .DEFAULT_GOAL := help
-.PHONY: help setup web run test test-long check format chart dashboards openapi bench bench-live bench-scale lock clean
+.PHONY: help setup web run test test-long check check-python check-pages format chart dashboards openapi bench bench-live bench-scale lock clean
 
 # Python reads its compiled files everywhere and writes them here, whatever the shell says: without them a gateway
 # takes three times as long to start, and tests start dozens.
@@ -17,6 +17,8 @@ NODE_PACKAGES := libs/sdk-typescript/client libs/sdk-typescript/react services/g
 NODE_STAMP := node_modules/.installed
 PAGES  := services/gateway/src/convex_gateway/dashboard/built/index.html
 WEB_SOURCES := $(shell find $(NODE_PACKAGES) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/tests/*' 2>/dev/null)
+# One more than there are processors, for tests spend a third of their time waiting for processes; at most four.
+WORKERS = $(shell $(PYTHON) -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 OWN := $(patsubst %,--no-emit-package convex-%,common detection alerts admin dev gateway processor notifier analytics scheduler)
 
@@ -45,17 +47,23 @@ web: $(PAGES) ## the dashboard, built for the gateway to serve
 run: $(STAMP) $(PAGES) ## the whole product on this machine with demo data; Ctrl-C stops it
 	@exec $(BIN)/convex dev up
 
+# Files are handed out in their order: whole installations first, unit tests last, so that workers end together.
 test: $(STAMP) $(PAGES) ## the test suite that CI runs
-	@$(BIN)/pytest -m "not long" -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/pytest -m "not long" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: $(STAMP) $(PAGES) ## chaos at full length, soaks, fuzz
 	@$(BIN)/pytest -m long --timeout 3600 $(ARGS)
 
-check: $(STAMP) $(NODE_STAMP) ## style, types, import rules
+check: $(STAMP) ## style, types, import rules
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check-python check-pages
+
+check-python: $(STAMP)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(PACKAGES:%=%/src) charts/describe.py charts/dashboards tests
 	@$(BIN)/lint-imports
+
+check-pages: $(NODE_STAMP)
 	@$(BIN)/python charts/describe.py --check
 	@$(BIN)/python -m convex_gateway.describe | $(NPM) run --silent --workspace @convex-alerts/client openapi -- --check || { echo "the SDK's types are out of date: run make openapi"; exit 1; }
 	@$(NPM) run --silent check
