@@ -130,6 +130,20 @@ class Past:
             last_found_at=found,
         )  # fmt: skip
 
+    def prediction(self, due: dt.datetime) -> None:
+        self.insert(
+            "predictions", framework_id=self.framework, made_at=due - dt.timedelta(days=7), kind="next_alert",
+            horizon_seconds=7 * 86400, due_at=due, probability=0.5, risk="medium", reason="",
+        )  # fmt: skip
+
+    def report(self, made: dt.datetime) -> None:
+        self.insert(
+            "prediction_reports", framework_id=self.framework, made_at=made, evidence="{}", reasoning="[]", actions="[]"
+        )
+
+    def model_call(self, at: dt.datetime) -> None:
+        self.insert("model_calls", id=IDS.new(), at=at, purpose="", model="", outcome="answered", cost_micros=1)
+
     def count(self, table: str) -> int:
         query = f"SELECT FROM {table} WHERE workspace_id = %s"
         return len(jobs.rows(self.store, query, self.workspace_id))
@@ -285,6 +299,12 @@ OLD, YOUNG = days_ago(91), days_ago(89)
         pytest.param(
             lambda past: past.statistics(days_ago(1095).date()), "alert_statistics", True, id="figures that are kept"
         ),
+        pytest.param(lambda past: past.prediction(days_ago(91)), "predictions", False, id="settled long ago"),
+        pytest.param(lambda past: past.prediction(days_ago(89)), "predictions", True, id="settled not so long ago"),
+        pytest.param(lambda past: past.report(days_ago(91)), "prediction_reports", False, id="an old report"),
+        pytest.param(lambda past: past.report(days_ago(89)), "prediction_reports", True, id="a newer report"),
+        pytest.param(lambda past: past.model_call(days_ago(1096)), "model_calls", False, id="costs of long ago"),
+        pytest.param(lambda past: past.model_call(days_ago(1094)), "model_calls", True, id="costs that are kept"),
     ],
 )  # fmt: skip
 def test_plain_tables(

@@ -131,6 +131,9 @@ PLAIN: Final[tuple[Sweep, ...]] = (
     ),
     TimedSweep("patterns", "statistics", "last_found_at", "%(before)s"),
     TimedSweep("alert_statistics", "statistics", "day", "(%(before)s AT TIME ZONE 'UTC')::date"),
+    TimedSweep("predictions", "log", "due_at", "%(before)s"),
+    TimedSweep("prediction_reports", "log", "made_at", "%(before)s"),
+    TimedSweep("model_calls", "statistics", "at", "%(before)s"),
 )
 
 TERM_OF: Final = {"observations": "observations", "alert_log": "log", "attempts": "log"}
