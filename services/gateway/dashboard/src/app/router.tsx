@@ -69,6 +69,33 @@ const newSilence = createRoute({
   path: "/silences/new",
   component: lazyRouteComponent(() => import("../pages/silences/NewSilencePage"), "NewSilencePage"),
 });
+const insights = createRoute({
+  getParentRoute: () => root,
+  path: "/insights",
+  component: lazyRouteComponent(() => import("../pages/insights/InsightsPage"), "InsightsPage"),
+});
+const insightsIndex = createRoute({
+  getParentRoute: () => insights,
+  path: "/",
+  beforeLoad: () => {
+    throw redirect({ to: "/insights/statistics", replace: true });
+  },
+});
+const statistics = createRoute({
+  getParentRoute: () => insights,
+  path: "statistics",
+  component: lazyRouteComponent(() => import("../pages/insights/Statistics"), "Statistics"),
+});
+const patterns = createRoute({
+  getParentRoute: () => insights,
+  path: "patterns",
+  component: lazyRouteComponent(() => import("../pages/insights/Patterns"), "Patterns"),
+});
+const predictions = createRoute({
+  getParentRoute: () => insights,
+  path: "predictions",
+  component: lazyRouteComponent(() => import("../pages/insights/Predictions"), "Predictions"),
+});
 const queues = createRoute({
   getParentRoute: () => root,
   path: "/queues",
@@ -105,6 +132,7 @@ const tree = root.addChildren([
   deliveries,
   silences,
   newSilence,
+  insights.addChildren([insightsIndex, statistics, patterns, predictions]),
   queues,
   jobs,
   health,

@@ -18,7 +18,18 @@ from starlette.routing import BaseRoute, Route
 if TYPE_CHECKING:
     from convex_gateway.context import Gateway
 
-SECTIONS: Final = ("alerts", "rules", "silences", "channels", "deliveries", "queues", "jobs", "health", "settings")
+SECTIONS: Final = (
+    "alerts",
+    "rules",
+    "silences",
+    "channels",
+    "deliveries",
+    "insights",
+    "queues",
+    "jobs",
+    "health",
+    "settings",
+)
 """First parts of the addresses that the dashboard's own router knows (src/app/router.tsx): all are the same page."""
 
 POLICY: Final = "; ".join(
