@@ -207,6 +207,18 @@ alerts = Table(
     Column("silenced_by", Uuid),
     _time("silenced_until"),
     Column("version", BigInteger),
+    Column("verdicts_useful", Integer),
+    Column("verdicts_false_alarm", Integer),
+)
+
+alert_verdicts = Table(
+    "alert_verdicts",
+    metadata,
+    _key(),
+    _key("alert_id"),
+    Column("user_id", Text, primary_key=True),
+    Column("verdict", Text),
+    _time("at"),
 )
 
 notifications = Table(

@@ -134,6 +134,7 @@ PLAIN: Final[tuple[Sweep, ...]] = (
     TimedSweep("predictions", "log", "due_at", "%(before)s"),
     TimedSweep("prediction_reports", "log", "made_at", "%(before)s"),
     TimedSweep("model_calls", "statistics", "at", "%(before)s"),
+    TimedSweep("alert_quarters", "statistics", "at", "%(before)s"),
 )
 
 TERM_OF: Final = {"observations": "observations", "alert_log": "log", "attempts": "log"}
