@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import threading
 import time
 import uuid
@@ -23,8 +22,7 @@ from convex_common.redis.measures import Measured
 from convex_common.timetable import LOCAL_QUEUE, Timetable
 from convex_common.vitals import vitals_of
 from convex_scheduler import database_watch
-
-log = logging.getLogger(__name__)
+from convex_scheduler.rounds import rounds
 
 Clock = Callable[[], dt.datetime]
 
@@ -57,16 +55,7 @@ class Readings:
 
     def run(self, stopping: threading.Event) -> None:
         """Until stopping. What cannot be read keeps its last value."""
-        told = False
-        while not stopping.is_set():
-            try:
-                self.read()
-                told = False
-            except Exception as error:  # the thread must outlive whatever it was; it is told once
-                if not told:
-                    log.warning("metrics wait: %s", error, exc_info=not isinstance(error, StoreUnavailable))
-                told = True
-            stopping.wait(self._every)
+        rounds(self.read, stopping, self._every, waits="metrics wait")
 
     def read(self) -> None:
         """One reading of everything. Without PostgreSQL the score is 0, and StoreUnavailable is raised."""

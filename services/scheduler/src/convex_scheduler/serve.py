@@ -7,10 +7,10 @@ import logging
 import threading
 from collections.abc import Callable
 
-from convex_common.errors import StoreUnavailable
 from convex_common.postgres.job_runner import JobRunner
 from convex_common.timetable import Timetable, rfc3339
 from convex_scheduler.asking import Asker, Suspended
+from convex_scheduler.rounds import rounds
 
 log = logging.getLogger(__name__)
 
@@ -47,18 +47,10 @@ class Loop:
 
     def run(self, stopping: threading.Event) -> None:
         """Until stopping."""
-        told = False
-        while not stopping.is_set():
-            try:
-                self.step()
-                self._healthy.set()
-                told = False
-            except Exception as error:  # the loop must outlive whatever it was; it is told once
-                self._healthy.clear()
-                if not told:
-                    log.warning("the timetable waits: %s", error, exc_info=not isinstance(error, StoreUnavailable))
-                told = True
-            stopping.wait(self._every)
+        rounds(self.step, stopping, self._every, waits="the timetable waits", went=self._went)
+
+    def _went(self, through: bool) -> None:
+        (self._healthy.set if through else self._healthy.clear)()
 
     def step(self) -> None:
         """One round. A slot is asked for once, and never after a later one, even if the clock steps back.

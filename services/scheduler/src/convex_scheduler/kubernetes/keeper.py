@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from convex_common.errors import StoreUnavailable
 from convex_common.job_standing import CronJobSeen, Standing, Wish
 from convex_common.metrics import Metrics
 from convex_common.postgres import job_placements, job_standings
@@ -24,6 +23,7 @@ from convex_common.timetable import LOCAL_QUEUE, Timetable
 from convex_scheduler.kubernetes.errors import AlreadyThere, ClusterAway, ClusterError, ClusterRefused
 from convex_scheduler.kubernetes.line import Line
 from convex_scheduler.kubernetes.objects import CronJob, Job, JobState, job_for, job_name
+from convex_scheduler.rounds import rounds
 
 log = logging.getLogger(__name__)
 
@@ -96,16 +96,7 @@ class Keeper:
 
     def run(self, stopping: threading.Event) -> None:
         """Until stopping."""
-        told = False
-        while not stopping.is_set():
-            try:
-                self.step()
-                told = False
-            except Exception as error:  # the thread must outlive whatever it was; it is told once
-                if not told:
-                    log.warning("the cluster waits: %s", error, exc_info=not isinstance(error, StoreUnavailable))
-                told = True
-            stopping.wait(self._every)
+        rounds(self.step, stopping, self._every, waits="the cluster waits")
         self._cluster.close()
 
     def step(self) -> None:
