@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import httpx
 import pytest
 
 from convex_dev.stack import Stack
@@ -56,13 +57,18 @@ def test_an_alerts_life_is_told_by_email_and_in_slack(workspace: Workspace, host
     workspace.post("/api/v1/triggers", {"alert_rule_id": rule, "current_value": 730, "labels": {"region": "eu"}}, 202)
     (fired,) = (mail.message for mail in host.wait_for_count(1))
     (alert,) = workspace.get("/api/v1/alerts")["items"]
-    link = f"{PAGE}/#alert={alert['id']}"
+    link = f"{PAGE}/alerts/{alert['id']}"
     assert host.mails[0].encrypted
     assert host.mails[0].signed_in
     assert fired["Subject"] == "[Critical] Checkout is slow: latency above 100"
     assert fired["X-Convex-Alert-Id"] == alert["id"]
     posted = check(receiver.wait_for_count(1)[0].body, link)
     assert posted["blocks"][0]["text"]["text"] == "Critical: Checkout is slow: latency above 100"
+    text = fired.get_body(("plain",))
+    assert text is not None
+    assert link in text.get_content()
+    opened = httpx.get(link.replace(PAGE, workspace.stack.url))
+    assert (opened.status_code, opened.headers["content-type"]) == (200, "text/html; charset=utf-8"), "no redirect"
 
     workspace.post(f"/api/v1/alerts/{alert['id']}/resolve", {"notes": "rolled back"}, 200)
     resolved = host.wait_for_count(2)[1].message

@@ -93,7 +93,7 @@ def test_an_email_reaches_its_mailboxes_and_the_ledger(ledger: Ledger, host: Mai
     assert mail.message["To"] == f"{ANN}, {BOB}"
     assert mail.message["Subject"] == f"[Critical] {ALERT['title']}"
     assert mail.message["X-Convex-Delivery-Id"] == str(delivery_id)
-    assert f"https://alerts.example.com/#alert={ALERT['id']}" in text_of(mail)
+    assert f"https://alerts.example.com/alerts/{ALERT['id']}" in text_of(mail)
     assert row["attempts"] == 0
     (attempt,) = ledger.attempts(delivery_id)
     assert (attempt["outcome"], attempt["status_code"], attempt["error"]) == ("delivered", 250, None)

@@ -35,7 +35,7 @@ def test_a_message_reaches_slack_and_the_ledger(ledger: Ledger, receiver: Receiv
     (request,) = receiver.at(PATH)
     assert request.headers["content-type"] == "application/json"
     alert_id = ledger.delivery(delivery_id)["alert_id"]
-    payload = check(request.body, f"https://alerts.example.com/#alert={alert_id}")
+    payload = check(request.body, f"https://alerts.example.com/alerts/{alert_id}")
     assert ALERT["title"] in payload["blocks"][0]["text"]["text"]
     sent = {"channel": "slack", "status": "delivered"}
     assert metrics.registry.get_sample_value("notifications_sent_total", sent) == 1

@@ -97,7 +97,7 @@ def test_its_text() -> None:
         "Since:        2026-03-01 11:55:00 UTC\n"
         "Occurrences:  4\n\n"
         "Labels:\n  region = eu\n  team = payments\n\n"
-        f"Open it: {PAGE}/#alert={telling().alert_id}\n\n"
+        f"Open it: {PAGE}/alerts/{telling().alert_id}\n\n"
         "-- \nSent by Convex Alerts to a channel of your workspace.\n"
     )
 
@@ -117,7 +117,7 @@ def test_its_html_has_the_same_and_one_link() -> None:
         "Critical",
     ):
         assert text in page.text
-    assert page.links == [f"{PAGE}/#alert={telling().alert_id}"]
+    assert page.links == [f"{PAGE}/alerts/{telling().alert_id}"]
     assert Page(part(written(telling(), Letters(OPS[0], None)), "html")).links == []
 
 

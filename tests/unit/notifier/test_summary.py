@@ -78,7 +78,7 @@ def test_annotations_of_another_tool_are_its_details() -> None:
 
 def test_the_link_is_the_alerts_on_the_page() -> None:
     message = telling()
-    assert summary.of(message, "https://x.example").link == f"https://x.example/#alert={message.alert_id}"
+    assert summary.of(message, "https://x.example").link == f"https://x.example/alerts/{message.alert_id}"
     assert summary.of(message, None).link is None
 
 

@@ -24,7 +24,7 @@ const alerts = createRoute({
   component: AlertsPage,
   validateSearch: searchOf,
   beforeLoad: ({ location: { hash } }) => {
-    // What e-mails and chat messages link to: /#alert=ID.
+    // What e-mails and chat messages linked to once: /#alert=ID.
     const id = new URLSearchParams(hash).get("alert");
     if (id !== null) throw redirect({ to: "/alerts/$id", params: { id }, hash: "", replace: true });
   },

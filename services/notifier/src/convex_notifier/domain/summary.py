@@ -151,7 +151,7 @@ def _details(context: Mapping[str, Any]) -> str:
 def _link(public_url: str | None, alert_id: uuid.UUID | None) -> str | None:
     if public_url is None:
         return None
-    return f"{public_url}/" if alert_id is None else f"{public_url}/#alert={alert_id}"
+    return f"{public_url}/" if alert_id is None else f"{public_url}/alerts/{alert_id}"
 
 
 def _lasted(alert: _Alert, now: dt.datetime) -> str:
