@@ -13,6 +13,7 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 pytest_plugins = [
+    "tests.support.homes",
     "tests.support.installation",
     "tests.support.postgres",
     "tests.support.receiver",

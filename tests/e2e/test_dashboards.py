@@ -24,7 +24,8 @@ from convex_dev.stack import Stack
 from tests.support.eventually import eventually
 from tests.support.gateways import live_url
 from tests.support.grafana import ALL, Dashboard, Target, View, dashboards
-from tests.support.installation import Workspace, workspace_of
+from tests.support.homes import Homes
+from tests.support.installation import Workspace, installation, workspace_of
 from tests.support.manifests import CHART, NAMESPACE, OPERATORS, render
 from tests.support.operator import Process, scrape_configs
 from tests.support.prometheus import Prometheus, Refused, Series
@@ -79,14 +80,14 @@ def collector() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="module")
-def stack(collector: Receiver) -> Iterator[Stack]:
+def stack(collector: Receiver, homes: Homes) -> Iterator[Stack]:
     env = {
         "EGRESS_ALLOW": "127.0.0.0/8",
         "RATE_LIMIT_READS_PER_USER": str(LIMITED),
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.port}",
         "OTEL_BSP_SCHEDULE_DELAY": "200",
     }
-    with Stack(processors=2, env=env) as running:
+    with installation(homes, processors=2, env=env) as running:
         yield running
 
 

@@ -15,13 +15,16 @@ from websockets.sync.client import ClientConnection, connect
 
 from convex_dev.stack import Stack
 from tests.support.eventually import eventually
-from tests.support.installation import Workspace, workspace_of
+from tests.support.homes import Homes
+from tests.support.installation import Workspace, installation
 from tests.support.receiver import Receiver
 
 
-@pytest.fixture
-def workspace(new_stack: Callable[..., Stack]) -> Workspace:
-    return workspace_of(new_stack())
+@pytest.fixture(scope="module")
+def stack(homes: Homes) -> Iterator[Stack]:
+    """One for these tests: what heals is as good as new."""
+    with installation(homes) as running:
+        yield running
 
 
 @pytest.fixture

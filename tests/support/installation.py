@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +16,7 @@ import psycopg
 import pytest
 
 from convex_dev.stack import Stack
+from tests.support.homes import Homes
 
 _numbers = itertools.count(1)
 
@@ -78,9 +82,21 @@ def workspace_of(stack: Stack, slug: str | None = None) -> Workspace:
     return Workspace(stack, name, httpx.Client(base_url=stack.url, headers=headers, timeout=10.0))
 
 
+@contextmanager
+def installation(homes: Homes, **options: Any) -> Iterator[Stack]:
+    """One of a prepared home, for as long as it is wanted."""
+    home = homes.new()
+    made = Stack(home, **options)
+    try:
+        yield made.start()
+    finally:
+        made.close()
+        shutil.rmtree(home, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    with Stack(processors=2) as running:
+def stack(homes: Homes) -> Iterator[Stack]:
+    with installation(homes, processors=2) as running:
         yield running
 
 
@@ -92,15 +108,13 @@ def workspace(stack: Stack) -> Iterator[Workspace]:
 
 
 @pytest.fixture
-def new_stack() -> Iterator[Callable[..., Stack]]:
-    """Installations of a test's own, ended with it."""
-    started: list[Stack] = []
+def new_stack(homes: Homes) -> Iterator[Callable[..., Stack]]:
+    """Installations of a test's own, ended with it; in a home of the test's own where it names one."""
+    with ExitStack() as running:
 
-    def start(**options: Any) -> Stack:
-        made = Stack(**options)
-        started.append(made)
-        return made.start()
+        def start(home: Path | None = None, **options: Any) -> Stack:
+            if home is None:
+                return running.enter_context(installation(homes, **options))
+            return running.enter_context(Stack(home, **options))
 
-    yield start
-    for one in started:
-        one.close()
+        yield start

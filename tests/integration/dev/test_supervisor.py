@@ -24,6 +24,7 @@ from convex_dev.errors import NotRunning, StartFailed
 from convex_dev.stack import Stack
 from convex_dev.stores.binaries import installed, reachable_copy
 from tests.support.eventually import eventually
+from tests.support.homes import Homes
 
 NAMES = ("postgres", "valkey", "gateway", "processor")
 FAKE_UP = str(Path(__file__).with_name("fake_up.py"))
@@ -43,6 +44,13 @@ def stack(folder: Path) -> Iterator[Stack]:
     made = fake_stack(folder)
     yield made
     made.stop()
+
+
+@pytest.fixture
+def prepared(stack: Stack, folder: Path, homes: Homes) -> Stack:
+    """The same, with what the first start makes made already."""
+    homes.new(folder)
+    return stack
 
 
 def fake_stack(folder: Path, port: int = 0, **env: str) -> Stack:
@@ -116,29 +124,36 @@ def test_up_kill_stop_and_up_again_keeps_the_data(stack: Stack, folder: Path) ->
     assert stack.progress().count("migrating") == 1
 
 
-def test_kill_9_of_the_supervisor_leaves_no_process_and_the_next_start_takes_over(stack: Stack, folder: Path) -> None:
-    stack.start()
-    processes = children(stack)
-    stack.kill("supervisor")
+def test_kill_9_of_the_supervisor_leaves_no_process_and_the_next_start_takes_over(
+    prepared: Stack, folder: Path
+) -> None:
+    prepared.start()
+    processes = children(prepared)
+    prepared.kill("supervisor")
     eventually(lambda: gone(processes), within=10, what="the end of all children")
     assert using(folder) == []
     with pytest.raises(NotRunning):
-        stack.status()
-    stack.start()
-    stack.wait_healthy(timeout=5)
-    assert all(row["restarts"] == 0 for row in stack.status())
+        prepared.status()
+    prepared.start()
+    prepared.wait_healthy(timeout=5)
+    assert all(row["restarts"] == 0 for row in prepared.status())
 
 
-def test_a_second_up_on_the_same_folder_says_so_and_exits_with_2(stack: Stack) -> None:
-    stack.start()
+def test_a_copy_of_a_stopped_home_is_an_installation_of_its_own(prepared: Stack) -> None:
+    prepared.start()
+    assert "migrating" not in prepared.progress()
+
+
+def test_a_second_up_on_the_same_folder_says_so_and_exits_with_2(prepared: Stack) -> None:
+    prepared.start()
     second = subprocess.run(
-        [sys.executable, FAKE_UP, str(stack.home.path), "0"], capture_output=True, text=True, check=False, timeout=30
+        [sys.executable, FAKE_UP, str(prepared.home.path), "0"], capture_output=True, text=True, check=False, timeout=30
     )
     assert second.returncode == 2
     assert second.stdout == ""
     assert len(second.stderr.splitlines()) == 1
     assert "in use by another `convex dev up`" in second.stderr
-    stack.wait_healthy(timeout=5)
+    prepared.wait_healthy(timeout=5)
 
 
 def test_a_port_in_use_is_said_in_one_line(folder: Path) -> None:
@@ -196,11 +211,11 @@ def test_the_service_role_owns_nothing_and_cannot_bypass_row_security(stack: Sta
         psycopg.connect(wrong)
 
 
-def test_stores_that_are_given_are_used_and_not_started(stack: Stack, folder: Path) -> None:
-    stack.start()
+def test_stores_that_are_given_are_used_and_not_started(prepared: Stack, folder: Path) -> None:
+    prepared.start()
     second = Path(tempfile.mkdtemp(prefix="convex-dev-test-"))
     try:
-        given = fake_stack(second, DATABASE_URL=stack.owner_url, REDIS_URL=stack.redis_url)
+        given = fake_stack(second, DATABASE_URL=prepared.owner_url, REDIS_URL=prepared.redis_url)
         given.start()
         assert {row["name"]: row["pid"] is None for row in given.status()} == {
             "redis": True,
@@ -215,7 +230,7 @@ def test_stores_that_are_given_are_used_and_not_started(stack: Stack, folder: Pa
         assert user[0].startswith("convex_dev_")
         assert given.token() != ""
         assert given.stop() == 0
-        stack.wait_healthy("postgres", "valkey", timeout=5)
+        prepared.wait_healthy("postgres", "valkey", timeout=5)
     finally:
         shutil.rmtree(second, ignore_errors=True)
 
@@ -240,23 +255,23 @@ def test_a_closed_home_keeps_its_database_elsewhere_with_a_copy_of_its_programs(
         shutil.rmtree(side)
 
 
-def test_a_stale_pid_file_that_names_another_process_is_no_obstacle(stack: Stack, folder: Path) -> None:
-    stack.start()
-    stack.stop()
+def test_a_stale_pid_file_that_names_another_process_is_no_obstacle(prepared: Stack, folder: Path) -> None:
+    prepared.start()
+    prepared.stop()
     stale = folder / "postgres" / "postmaster.pid"
     stale.write_text(f"{os.getpid()}\n{folder}/postgres\n0\n1\n\n127.0.0.1\n")
-    stack.start(timeout=30)
-    stack.wait_healthy(timeout=5)
+    prepared.start(timeout=30)
+    prepared.wait_healthy(timeout=5)
 
 
-def test_tokens_status_and_environment_serve_tests(stack: Stack) -> None:
-    stack.start()
-    assert len(set(stack.tokens(3, role="viewer"))) == 3
-    assert stack.token(workspace="other") != stack.token()
-    with psycopg.connect(stack.owner_url) as owner:
+def test_tokens_status_and_environment_serve_tests(prepared: Stack) -> None:
+    prepared.start()
+    assert len(set(prepared.tokens(3, role="viewer"))) == 3
+    assert prepared.token(workspace="other") != prepared.token()
+    with psycopg.connect(prepared.owner_url) as owner:
         slugs = owner.execute("SELECT slug FROM workspaces ORDER BY slug").fetchall()
         viewers = owner.execute("SELECT count(*) FROM members WHERE role = 'viewer'").fetchone()
     assert slugs == [("demo",), ("other",)]
     assert viewers == (3,)
-    assert stack.environment["JWT_ISSUER"] == "convex"
-    assert "listening" in stack.log("postgres") or stack.log("postgres")
+    assert prepared.environment["JWT_ISSUER"] == "convex"
+    assert "listening" in prepared.log("postgres") or prepared.log("postgres")
