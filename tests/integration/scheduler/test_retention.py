@@ -25,7 +25,9 @@ from convex_common.postgres.job_runner import JobRunner
 from convex_common.postgres.job_runs import Run, RunStatus
 from convex_common.timetable import LOCAL_QUEUE
 from convex_gateway.live.history import History
-from convex_gateway.live.replays import Replays
+from convex_gateway.live.interests import Interests
+from convex_gateway.live.pages import Pages
+from convex_gateway.live.replays import Missed, Replays
 from convex_gateway.live.ring import Ring
 from convex_scheduler.jobs.retention import NAME, Retention
 from tests.support import jobs
@@ -456,8 +458,12 @@ def test_a_replay_from_before_says_so_and_has_no_gap(database: Database, store: 
         other = AsyncDatabase(store.url, "tests")
         try:
             history = History(other, term_seconds=10 * 86_400)
-            replay = await Replays(past.workspace_id, history, Ring()).missed(None, after, 10)
-            return replay.recovered, [entry.offset for entry in replay.entries]
+            replays = Replays(past.workspace_id, history, Ring(), Pages(history))
+            missed = Missed(None, after, 10, Interests())
+            if await replays.count(missed) is None:
+                return False, []
+            entries, _ = await replays.part(missed, after)
+            return True, [entry.offset for entry in entries]
         finally:
             await other.close()
 

@@ -20,6 +20,7 @@ from convex_gateway.live.frames import text_frame
 from convex_gateway.live.history import History, Position
 from convex_gateway.live.interests import Scope
 from convex_gateway.live.ordering import MAX_AHEAD, Gap, Ordering, Standing
+from convex_gateway.live.pages import Pages
 from convex_gateway.live.replays import Replays
 from convex_gateway.live.ring import Ring
 from convex_gateway.live.socket import Socket
@@ -45,6 +46,7 @@ class WorkspaceFeed:
         self,
         workspace_id: UUID,
         history: History,
+        pages: Pages,
         *,
         check_soon: Callable[[], None],
         traffic: Traffic,
@@ -58,12 +60,12 @@ class WorkspaceFeed:
         self.empty_since: float | None = None
         self._history = history
         self._ring = Ring()
-        self.replays = Replays(workspace_id, history, self._ring)
+        self.replays = Replays(workspace_id, history, self._ring, pages)
         self._check_soon = check_soon
         self._subscribers: dict[Scope, set[Socket]] = {}
         self._before_start: list[LiveEvent] = []
         self._ordering: Ordering | None = None
-        self._fanout = FanOut(0, traffic.sent)
+        self._fanout = FanOut(0, self._audience, traffic.sent)
         self._filling: asyncio.Task[None] | None = None
         self._recovering = False
 
@@ -170,7 +172,7 @@ class WorkspaceFeed:
 
     def _start(self, position: Position) -> None:
         self._ordering = Ordering(position.epoch, position.offset)
-        self._fanout = FanOut(position.offset, self.traffic.sent)
+        self._fanout = FanOut(position.offset, self._audience, self.traffic.sent)
         early, self._before_start = self._before_start, []
         self.started.set()
         for event in early:
@@ -182,8 +184,9 @@ class WorkspaceFeed:
         self.stop()
         self._filling = None
         self._ring.clear()
+        self.replays.forget()
         self._ordering = Ordering(position.epoch, position.offset)
-        self._fanout = FanOut(position.offset, self.traffic.sent)
+        self._fanout = FanOut(position.offset, self._audience, self.traffic.sent)
         self._fanout.push(Round(self._everybody, _tell_epoch_changed))
 
     def _offer(self, event: LiveEvent) -> None:
@@ -202,21 +205,17 @@ class WorkspaceFeed:
         """Entries whose turn has come."""
         for entry in entries:
             self._ring.append(entry)
-            self._fanout.push(self._round_of(entry))
+            self._fanout.change(entry)
 
-    def _round_of(self, entry: Entry) -> Round:
-        frame = text_frame(entry.frame)
-        return Round(lambda: self._audience(entry.framework_id), lambda s: s.deliver(entry, frame), entry)
-
-    def _audience(self, framework_id: UUID) -> Collection[Socket]:
-        whole, some = self._following(None), self._following(framework_id)
-        return {*whole, *some} if some else whole
+    def _audience(self, frameworks: Collection[UUID]) -> Collection[Socket]:
+        whole, some = self._following(None), [self._following(framework) for framework in frameworks]
+        return set(whole).union(*some) if any(some) else whole
 
     def _announce(
         self, frame: bytes, audience: Callable[[], Collection[Socket]], concerns: Callable[[Socket], bool]
     ) -> None:
         encoded = text_frame(frame)
-        self._fanout.push(Round(audience, lambda s: concerns(s) and s.send(encoded)))
+        self._fanout.push(Round(audience, lambda s: concerns(s) and s.send(encoded), len(encoded)))
 
     def _go_on(self) -> None:
         """Fill a gap if there is one; else, after the store was away, tell that all is well."""

@@ -74,6 +74,20 @@ class History:
             {"after": after, "upto": upto, "framework": framework_id, "limit": limit},
         )
 
+    async def count_of_framework(
+        self, workspace_id: UUID, framework_id: UUID, after: int, upto: int, limit: int
+    ) -> int:
+        """How many these are, counted up to `limit`. StoreUnavailable."""
+        statement = text(
+            "SELECT count(*) FROM (SELECT FROM alert_log WHERE workspace_id = current_workspace()"
+            ' AND "offset" > :after AND "offset" <= :upto AND id >= :oldest AND framework_id = :framework'
+            " LIMIT :limit) AS found"
+        )
+        oldest = self._id_before(self._term + _SLACK_SECONDS)
+        parameters = {"after": after, "upto": upto, "framework": framework_id, "limit": limit, "oldest": oldest}
+        async with self._database.transaction(workspace_id) as connection:
+            return int((await connection.execute(statement, parameters)).scalar_one())
+
     async def is_kept(self, workspace_id: UUID, offset: int) -> bool:
         """Whether an offset's row is there and within the term; then all after it are. StoreUnavailable."""
         statement = text(

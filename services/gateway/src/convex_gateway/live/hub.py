@@ -23,6 +23,7 @@ from convex_gateway.live.feed import WorkspaceFeed
 from convex_gateway.live.frames import text_frame
 from convex_gateway.live.frameworks import Frameworks
 from convex_gateway.live.history import History, Position
+from convex_gateway.live.pages import Pages
 from convex_gateway.live.socket import Socket
 from convex_gateway.live.traffic import Traffic
 
@@ -69,6 +70,7 @@ class Hub:
         self._timing = timing or Timing()
         self.beat = Beat(self._timing.beat)
         self._history = history or History(database)
+        self._pages = Pages(self._history)
         self._subscriber = AsyncLiveSubscriber(
             cache_redis_url, queue_prefix, on_disconnect=self.check_soon, on_reconnect=self.check_soon
         )
@@ -96,6 +98,7 @@ class Hub:
         """End everything; sockets are closed by `drain` before."""
         for feed in self._feeds.values():
             feed.stop()
+        self._pages.stop()
         tasks = [*self._tasks, *([self._asking] if self._asking else ())]
         for task in tasks:
             task.cancel()
@@ -121,6 +124,7 @@ class Hub:
             feed = self._feeds[workspace_id] = WorkspaceFeed(
                 workspace_id,
                 self._history,
+                self._pages,
                 check_soon=self.check_soon,
                 traffic=self.traffic.of(workspace_id),
             )

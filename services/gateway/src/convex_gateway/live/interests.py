@@ -12,25 +12,26 @@ Scope: TypeAlias = UUID | None
 class Interests:
     """Decides whether an entry is the socket's. An entry that two scopes share is still one entry.
 
-    Most sockets have one scope, the workspace: there is a table of frameworks only where there are frameworks.
+    Most sockets have one scope, the workspace: there is a table of frameworks only where there are frameworks. `whole`
+    is the offset behind which everything is wanted, None without that scope.
     """
 
-    __slots__ = ("_frameworks", "_whole")
+    __slots__ = ("_frameworks", "whole")
 
     def __init__(self) -> None:
-        self._whole: int | None = None
+        self.whole: int | None = None
         self._frameworks: dict[UUID, int] | None = None
 
     @property
     def scopes(self) -> tuple[Scope, ...]:
         """What it is subscribed to."""
-        return (*(() if self._whole is None else (None,)), *(self._frameworks or ()))
+        return (*(() if self.whole is None else (None,)), *(self._frameworks or ()))
 
     def __len__(self) -> int:
-        return (self._whole is not None) + len(self._frameworks or ())
+        return (self.whole is not None) + len(self._frameworks or ())
 
     def __bool__(self) -> bool:
-        return self._whole is not None or bool(self._frameworks)
+        return self.whole is not None or bool(self._frameworks)
 
     def __contains__(self, scope: Scope) -> bool:
         return self._after(scope) is not None
@@ -40,7 +41,7 @@ class Interests:
         before = self._after(scope)
         after = after if before is None else min(after, before)
         if scope is None:
-            self._whole = after
+            self.whole = after
         else:
             self._frameworks = self._frameworks or {}
             self._frameworks[scope] = after
@@ -50,7 +51,7 @@ class Interests:
         """Want it no more; False if it was not wanted."""
         wanted = scope in self
         if scope is None:
-            self._whole = None
+            self.whole = None
         elif self._frameworks is not None:
             self._frameworks.pop(scope, None)
             self._frameworks = self._frameworks or None
@@ -58,12 +59,23 @@ class Interests:
 
     def wants(self, framework_id: UUID, offset: int) -> bool:
         """Whether an entry belongs to any of the scopes."""
-        if self._whole is not None and self._whole < offset:
+        if self.whole is not None and self.whole < offset:
             return True
         some = self._after(framework_id) if self._frameworks else None
         return some is not None and some < offset
 
+    def copy(self) -> Interests:
+        """As they are now, whatever is added or removed."""
+        same = Interests()
+        same.whole, same._frameworks = self.whole, dict(self._frameworks) if self._frameworks else None
+        return same
+
+    def since(self, framework_id: UUID) -> int | None:
+        """The offset behind which all of a framework's entries are wanted; None where none are."""
+        afters = [after for after in (self.whole, self._after(framework_id)) if after is not None]
+        return min(afters, default=None)
+
     def _after(self, scope: Scope) -> int | None:
         if scope is None:
-            return self._whole
+            return self.whole
         return self._frameworks.get(scope) if self._frameworks else None

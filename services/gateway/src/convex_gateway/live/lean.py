@@ -58,6 +58,7 @@ class LeanProtocol(asyncio.Protocol):
         "_waiter",
         "behind_since",
         "closing",
+        "flow",
         "heard_at",
     )
 
@@ -78,19 +79,20 @@ class LeanProtocol(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self.behind_since: float | None = None
         self.closing = False
+        self.flow: asyncio.Transport | None = None
         self.heard_at = 0.0
 
     # what uvicorn and the transport call
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection came over from HTTP."""
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = self.flow = cast(asyncio.Transport, transport)
         self._connections.add(self)  # type: ignore[arg-type]  # of any class with `shutdown`
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is over, for whatever reason."""
         self._connections.discard(self)
-        self.closing = True
+        self._shut()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -109,13 +111,15 @@ class LeanProtocol(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The buffer is above its high-water mark."""
-        self.behind_since = asyncio.get_running_loop().time()
+        self.behind_since, self.flow = asyncio.get_running_loop().time(), None
         if self._listener is not None:
             self._listener.behind(is_behind=True)
 
     def resume_writing(self) -> None:
         """The buffer is below its low-water mark."""
         self.behind_since = None
+        if not self.closing:
+            self.flow = self._transport
         self._wake()
         if self._listener is not None:
             self._listener.behind(is_behind=False)
@@ -196,7 +200,7 @@ class LeanProtocol(asyncio.Protocol):
         """Send the close frame behind what is still in the buffer, and wait for the peer's; not for long."""
         if self.closing:
             return
-        self.closing = True
+        self._shut()
         self._transport.write(close_frame(code, reason))
         self.resume()  # for the peer's close frame
         self._timer = asyncio.get_running_loop().call_later(CLOSE_WITHIN, self._transport.abort)
@@ -266,18 +270,21 @@ class LeanProtocol(asyncio.Protocol):
             return
         self._transport.write_eof()
         self.resume()
-        self.closing = True
+        self._shut()
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(LINGER, self._transport.abort)
         self._let_go()
 
     def _hang_up(self) -> None:
         """Close once everything is written; where the peer does not read it, cut."""
-        self.closing = True
+        self._shut()
         self._transport.close()
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(CLOSE_WITHIN, self._transport.abort)
         self._let_go()
+
+    def _shut(self) -> None:
+        self.closing, self.flow = True, None
 
     def _let_go(self) -> None:
         self._wake()

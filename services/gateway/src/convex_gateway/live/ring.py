@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
@@ -19,7 +18,7 @@ class Ring:
     def __init__(self, *, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES) -> None:
         self._entries: deque[Entry] = deque()
         self._bytes = 0
-        self.max_entries = max_entries
+        self._max_entries = max_entries
         self._max_bytes = max_bytes
 
     def append(self, entry: Entry) -> None:
@@ -28,20 +27,8 @@ class Ring:
             self.clear()
         self._entries.append(entry)
         self._bytes += len(entry.frame)
-        while len(self._entries) > self.max_entries or self._bytes > self._max_bytes:
+        while len(self._entries) > self._max_entries or self._bytes > self._max_bytes:
             self._bytes -= len(self._entries.popleft().frame)
-
-    def prepend(self, entries: Sequence[Entry]) -> None:
-        """Take older entries, as many of the newest of them as there is room for and as join the run without a gap."""
-        for entry in reversed(entries):
-            if self._entries and entry.offset >= self._entries[0].offset:
-                continue
-            if self._entries and entry.offset != self._entries[0].offset - 1:
-                return
-            if len(self._entries) == self.max_entries or self._bytes + len(entry.frame) > self._max_bytes:
-                return
-            self._entries.appendleft(entry)
-            self._bytes += len(entry.frame)
 
     def between(self, after: int, upto: int) -> list[Entry] | None:
         """The entries with `after` < offset ≤ `upto`; None where it does not hold all of them."""

@@ -29,6 +29,7 @@ class SocketWrites:
     def __init__(self, entry: Entry, traceparent: str, accepted_ms: int | None, sockets: int) -> None:
         self._accepted_ms = accepted_ms
         self._slowest = 0.0
+        self._written = 0
         self._span = started_from(
             traceparent,
             "write sockets",
@@ -50,19 +51,29 @@ class SocketWrites:
 
         return told
 
-    def end(self, written: int) -> None:
-        """So many sockets were written to. How late is told from the acceptance of the event, by the clocks of two."""
-        self._span.set_attribute("convex.sockets.written", written)
+    def count(self, written: int) -> int:
+        """So many more sockets were written to."""
+        self._written += written
+        return written
+
+    def end(self) -> None:
+        """All were told. How late is told from the acceptance of the event, by the clocks of two."""
+        self._span.set_attribute("convex.sockets.written", self._written)
         self._span.set_attribute("convex.slowest_write_ms", _rounded(1000 * self._slowest))
         if self._accepted_ms is not None:
             self._span.set_attribute("convex.late_ms", _rounded(1000 * time.time() - self._accepted_ms))
         self._span.end()
 
 
-def socket_writes(entry: Entry | None, sockets: int) -> SocketWrites | None:
+def is_traced(entry: Entry) -> bool:
+    """Whether a change's trace is kept."""
+    return entry.trace is not None and wanted(entry.trace.traceparent)
+
+
+def socket_writes(entry: Entry, sockets: int) -> SocketWrites | None:
     """For a change whose trace is kept."""
-    trace = None if entry is None else entry.trace
-    if entry is None or trace is None or not wanted(trace.traceparent):
+    trace = entry.trace
+    if trace is None or not wanted(trace.traceparent):
         return None
     return SocketWrites(entry, trace.traceparent, trace.accepted_ms, sockets)
 

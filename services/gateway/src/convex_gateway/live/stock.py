@@ -10,7 +10,7 @@ from websockets.http11 import Request
 
 from convex_gateway.live.closing import CloseCode
 from convex_gateway.live.frames import ping_frame
-from convex_gateway.live.wire import CLOSE_WITHIN, EXTENSION, Listener
+from convex_gateway.live.wire import CLOSE_WITHIN, EXTENSION, Flow, Listener
 
 _PING: Final = ping_frame()
 _BROKEN: Final = frozenset((CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.TOO_BIG))
@@ -29,6 +29,11 @@ class StockProtocol(WebSocketsSansIOProtocol):
     def backlog(self) -> int:
         """Bytes in the transport's buffer."""
         return self.transport.get_write_buffer_size()
+
+    @property
+    def flow(self) -> Flow | None:
+        """Nowhere: uvicorn's protocol has to be asked before each frame."""
+        return None
 
     @property
     def closing(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
 from convex_common.errors import StoreUnavailable
@@ -15,15 +15,14 @@ from convex_gateway.live.entry import Entry
 from convex_gateway.live.feed import WorkspaceFeed
 from convex_gateway.live.frames import text_frame
 from convex_gateway.live.frameworks import Frameworks
-from convex_gateway.live.interests import Scope
+from convex_gateway.live.interests import Interests, Scope
 from convex_gateway.live.protocol import Since, Subscribe, Unsubscribe
-from convex_gateway.live.replays import Replay
+from convex_gateway.live.replays import Missed, Part
 from convex_gateway.live.socket import Socket
 
 MAX_SUBSCRIPTIONS: Final = 1_000
 MAX_WAITING: Final = 1_000
 _RETRY: Final = 0.5
-_AT_ONCE: Final = 500
 _WRITE_BYTES: Final = 1 << 16
 
 log = logging.getLogger(__name__)
@@ -126,11 +125,10 @@ class Subscriptions:
         epoch = feed.epoch
         self._hold()
         upto = socket.cursor
-        replay = await self._replay(scope, since, upto)
+        missed, replayed = await self._missed(scope, since, upto)
         if feed.epoch != epoch:
             return False
-        after = since.offset if since is not None and replay.recovered else upto
-        missed = [e for e in replay.entries if not socket.interests.wants(e.framework_id, e.offset)]
+        after = missed.after if replayed is not None else upto
         socket.told = max(after, upto)
         self._tell(
             protocol.subscribed(
@@ -138,14 +136,15 @@ class Subscriptions:
                 scope,
                 epoch=epoch,
                 offset=socket.told,
-                recovered=replay.recovered,
-                replayed=len(missed),
+                recovered=replayed is not None,
+                replayed=replayed or 0,
             )
         )
         if socket.interests.add(scope, after):
             feed.enlist(socket, scope)
             self._traffic.subscriptions(+1)
-        await self._write(missed)
+        if replayed:
+            await self._replay(missed, replayed)
         return True
 
     async def _has_started(self) -> bool:
@@ -159,13 +158,34 @@ class Subscriptions:
                 return False
         return True
 
-    async def _replay(self, scope: Scope, since: Since | None, upto: int) -> Replay:
-        """What was missed since; nothing for who names no `since`, nothing recovered for who comes from elsewhere."""
-        if since is None:
-            return Replay(True, [])
-        if since.epoch != self._feed.epoch or since.offset > self._feed.known:
-            return Replay(False, [])
-        return await self._feed.replays.missed(scope, since.offset, upto)
+    async def _missed(self, scope: Scope, since: Since | None, upto: int) -> tuple[Missed, int | None]:
+        """What was missed, and how much that is: nothing for who names no `since`; None where it is not to be had, as
+        for who comes from elsewhere."""
+        missed = Missed(scope, upto if since is None else since.offset, upto, self._socket.interests.copy())
+        if since is not None and (since.epoch != self._feed.epoch or since.offset > self._feed.known):
+            return missed, None
+        return missed, await self._feed.replays.count(missed)
+
+    async def _replay(self, missed: Missed, announced: int) -> None:
+        """Write it part by part, as fast as the client reads; whatever is away meanwhile, from where it was left."""
+        socket, feed, epoch = self._socket, self._feed, self._feed.epoch
+        at, written = missed.after, 0
+        while at < missed.upto and not socket.wire.closing:
+            try:
+                part = await feed.replays.part(missed, at)
+            except StoreUnavailable:
+                socket.tell_stale()
+                await asyncio.sleep(_RETRY)
+                continue
+            if feed.epoch != epoch:
+                return
+            at, wrote = self._write(part, missed.takes)
+            written += wrote
+            del part  # before the client is waited for: there may be thousands
+            await self._breathe()
+        if written != announced and not socket.wire.closing:
+            log.error("live feed: %d entries were announced and %d are in the log", announced, written)
+            socket.close(CloseCode.INTERNAL, "something went wrong inside: come back and resume")
 
     def _hold(self) -> None:
         """Take the socket out of the fan-out, with its cursor on the last offset that it is done with."""
@@ -177,33 +197,47 @@ class Subscriptions:
 
     async def _catch_up(self) -> None:
         """Write what came since it was held, and put it back into the fan-out."""
-        socket, feed = self._socket, self._feed
+        socket, feed, epoch = self._socket, self._feed, self._feed.epoch
         while not socket.wire.closing and socket.interests:
             if socket.cursor >= feed.position:
                 socket.live = True
                 if not feed.stale:
                     socket.tell_fresh(feed.position)
                 return
-            upto = min(feed.position, socket.cursor + _AT_ONCE)
-            entries = await feed.replays.following(socket.cursor, upto)
-            await self._write(e for e in entries if socket.interests.wants(e.framework_id, e.offset))
-            socket.cursor = upto
+            part = await feed.replays.following(socket.cursor, feed.position)
+            if feed.epoch != epoch:
+                return
+            socket.cursor, _ = self._write(part, _wanted_by(socket.interests))
+            del part
+            await self._breathe()
 
-    async def _write(self, entries: Iterable[Entry]) -> None:
-        """Write entries as fast as the client reads."""
-        waiting = 0
+    def _write(self, part: Part, takes: Callable[[Entry], bool]) -> tuple[int, int]:
+        """Write of it what is wanted, and not too much at once: the offset that is done with, and how many it was."""
+        entries, upto = part
+        wrote, size = 0, 0
         for entry in entries:
+            if not takes(entry):
+                continue
             frame = text_frame(entry.frame)
             if not self._socket.send(frame):
-                return
-            self._traffic.sent()
-            waiting += len(frame)
-            if waiting >= _WRITE_BYTES:
-                await self._socket.wire.drained()
-                await asyncio.sleep(0)
-                waiting = 0
+                break
+            wrote += 1
+            size += len(frame)
+            if size >= _WRITE_BYTES:
+                upto = entry.offset
+                break
+        self._traffic.sent(wrote)
+        return upto, wrote
+
+    async def _breathe(self) -> None:
+        """Let the client read, and others have their turn."""
         await self._socket.wire.drained()
+        await asyncio.sleep(0)
 
     def _tell(self, payload: bytes) -> None:
         if self._socket.send(text_frame(payload)):
             self._traffic.sent()
+
+
+def _wanted_by(interests: Interests) -> Callable[[Entry], bool]:
+    return lambda entry: interests.wants(entry.framework_id, entry.offset)

@@ -36,6 +36,13 @@ class Listener(Protocol):
         """The peer is gone or about to be; nothing comes after this."""
 
 
+class Flow(Protocol):
+    """Where bytes go at once."""
+
+    def write(self, data: bytes, /) -> None:
+        """Write; never waits."""
+
+
 class Wire(Protocol):
     """An accepted WebSocket connection as the hub sees it. Times are the event loop's."""
 
@@ -54,6 +61,11 @@ class Wire(Protocol):
     @property
     def closing(self) -> bool:
         """Whether nothing can be written any more."""
+
+    @property
+    def flow(self) -> Flow | None:
+        """Where encoded frames may be written without another look: the peer keeps up and nothing is closing. None
+        where it has to be looked at, or always."""
 
     def attach(self, listener: Listener) -> None:
         """Tell this one from now on."""
