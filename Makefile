@@ -97,7 +97,7 @@ bench-scale: $(STAMP) ## what an alert costs by stage, and a model of larger loa
 lock: ## resolve requirements*.lock anew: development, the image, what builds it
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
 	@printf '%s\n' $(PACKAGES:%=./%) | $(COMPILE) $(OWN) pyproject.toml - -o requirements.lock
-	@printf '%s\n' $(filter-out ./libs/dev,$(PACKAGES:%=./%)) | $(COMPILE) $(OWN) -c requirements.lock - -o requirements-image.lock
+	@printf '%s\n' $(filter-out ./libs/dev,$(PACKAGES:%=./%)) './services/analytics[model]' | $(COMPILE) $(OWN) -c requirements.lock - -o requirements-image.lock
 	@$(COMPILE) -c requirements.lock --group image -o requirements-build.lock
 
 clean: ## the virtual environment, node_modules, data and caches

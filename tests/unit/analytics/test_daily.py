@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convex_analytics import jobs
+from convex_analytics import jobs, predictions
 from convex_analytics.domain.daily import (
     Durations,
     Occurrences,
@@ -95,4 +95,4 @@ def test_jobs_that_do_not_exist_are_refused_by_name() -> None:
     with pytest.raises(JobRefused, match="nonsense: there is no such analytics job; known are a, b, pattern-detection"):
         jobs.analytics({"b": lambda lease: {}, "a": lambda lease: {}})("nonsense")
     with pytest.raises(JobRefused, match="nonsense: there is no such prediction job; known are predictions"):
-        jobs.prediction()("nonsense")
+        jobs.prediction({predictions.NAME: lambda lease: {}})("nonsense")

@@ -11,11 +11,8 @@ from typing import Any, Final
 from psycopg.types.json import Jsonb
 
 from convex_analytics.domain.daily import FrameworkDay, Occurrences, Opened, Responded, Response
-from convex_common.ids import floor
+from convex_analytics.moments import bounds
 from convex_common.postgres.database import Connection
-
-_SLACK: Final = dt.timedelta(hours=1)
-"""Ids carry their maker's clock, `at` the database's. Ids choose the partitions, `at` decides."""
 
 _OF_DAY: Final = """l.workspace_id = %(workspace)s AND l.id >= %(from_id)s AND l.id < %(to_id)s
     AND l.at >= %(start)s AND l.at < %(end)s"""
@@ -111,14 +108,4 @@ def save(connection: Connection, workspace_id: uuid.UUID, day: dt.date, framewor
 def _bounds(workspace_id: uuid.UUID, day: dt.date) -> dict[str, Any]:
     start = dt.datetime.combine(day, dt.time(), dt.UTC)
     end = start + dt.timedelta(days=1)
-    return {
-        "workspace": workspace_id,
-        "start": start,
-        "end": end,
-        "from_id": floor(_milliseconds(start - _SLACK)),
-        "to_id": floor(_milliseconds(end + _SLACK)),
-    }
-
-
-def _milliseconds(at: dt.datetime) -> int:
-    return int(at.timestamp() * 1000)
+    return {"workspace": workspace_id, **bounds(start, end)}

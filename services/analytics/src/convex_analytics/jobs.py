@@ -9,7 +9,6 @@ from convex_common.contracts import JOB_DUE, PREDICTION_DUE
 from convex_common.postgres.job_runner import FindJob, Job, JobRefused, JobSkipped, Lease
 
 PATTERNS: Final = "pattern-detection"
-PREDICTIONS: Final = "predictions"
 
 
 def analytics(jobs: Mapping[str, Job]) -> FindJob:
@@ -17,9 +16,9 @@ def analytics(jobs: Mapping[str, Job]) -> FindJob:
     return _found_in(JOB_DUE.queue, {**jobs, PATTERNS: _not_yet("pattern detection is not available yet")})
 
 
-def prediction() -> FindJob:
+def prediction(jobs: Mapping[str, Job]) -> FindJob:
     """The jobs of the queue `prediction`."""
-    return _found_in(PREDICTION_DUE.queue, {PREDICTIONS: _not_yet("predictions are not available yet")})
+    return _found_in(PREDICTION_DUE.queue, jobs)
 
 
 def _found_in(queue: str, jobs: Mapping[str, Job]) -> FindJob:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 
-from convex_analytics import aggregation, jobs, refresh
+from convex_analytics import aggregation, jobs, predictions, refresh
+from convex_analytics.predictions import Predictions
 from convex_analytics.settings import AnalyticsSettings
 from convex_analytics.statistics import Statistics
 from convex_analytics.worker import HintHandler, Poller
@@ -49,9 +50,10 @@ def run(settings: AnalyticsSettings) -> int:
         aggregation.NAME: aggregation.DailyAggregation(statistics),
         refresh.NAME: refresh.StatisticsRefresh(database, statistics),
     }
+    foretold: dict[str, Job] = {predictions.NAME: Predictions(database)}
     timings = JobTimings(process.metrics, process.measures)
     analytics = JobRunner(database, JOB_DUE.queue, jobs.analytics(found), lease, timings=timings)
-    prediction = JobRunner(database, PREDICTION_DUE.queue, jobs.prediction(), lease, timings=timings)
+    prediction = JobRunner(database, PREDICTION_DUE.queue, jobs.prediction(foretold), lease, timings=timings)
     # Messages are only hints and are not timed: the runs that they are about are, hinted at or not.
     broker = make_broker(settings.redis_url, settings.queue_prefix, [Traces()], stores.watch(REDIS))
     handlers = {

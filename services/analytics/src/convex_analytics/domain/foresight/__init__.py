@@ -1,0 +1,1 @@
+"""What will probably happen in a framework, from the hours of its past. Pure."""
