@@ -13,7 +13,7 @@ from convex_common.errors import Invalid, StoreUnavailable
 from convex_common.redis.cache import keys
 from convex_common.redis.cache.cache import Loaded
 from convex_common.redis.cache.classes import ALERTS, RULES, STATISTICS
-from convex_common.redis.cache.positions import FRESH_SECONDS, NotedPublisher
+from convex_common.redis.cache.positions import FRESH_SECONDS, NotedPublisher, Position
 from tests.support.caching import Gateway, Truth
 from tests.support.eventually import eventually_async
 from tests.support.valkey import Valkey
@@ -155,6 +155,90 @@ def test_what_this_gateway_has_changed_itself_it_knows_without_redis(valkey: Val
 
             NotedPublisher(Deaf(), one.positions).publish([truth.commit("a")])
             assert await one.read("a") == "1"
+
+    run(test)
+
+
+def test_a_change_that_comes_late_does_not_open_what_redis_forgot(valkey: Valkey, queue_prefix: str) -> None:
+    async def test() -> None:
+        truth = Truth()
+        async with gateways(valkey, queue_prefix, truth, 2) as (reader, writer):
+            await reader.read("a")
+            late = truth.commit("b")
+            old = truth.read(("a",))
+            writer.publisher.publish([truth.commit("a")])  # and whoever asks is told of it
+
+            async def stored_late() -> Loaded:
+                with valkey.client() as client:
+                    client.delete(*client.keys(f"{queue_prefix}:*"))
+                writer.publisher.publish([late])
+                return old
+
+            await reader.cache.find(truth.workspace_id, ALERTS, str(("a",)), stored_late, facets=("a",))
+            assert await reader.read("a") == "1"
+
+    run(test)
+
+
+def test_who_asked_postgres_before_redis_forgot_does_not_open_the_marks(valkey: Valkey, queue_prefix: str) -> None:
+    class Slow(Truth):
+        answers, go_on = asyncio.Event(), asyncio.Event()
+
+        async def position(self, workspace_id: uuid.UUID) -> Position:
+            answer = await super().position(workspace_id)
+            self.answers.set()
+            await self.go_on.wait()
+            return answer
+
+    def forget() -> None:
+        with valkey.client() as client:
+            client.delete(*client.keys(f"{queue_prefix}:*"))
+
+    async def test() -> None:
+        truth = Slow()
+        truth.go_on.set()
+        async with gateways(valkey, queue_prefix, truth, 2) as (reader, writer):
+            await reader.read("warm-up")
+            forget()
+            truth.answers.clear()
+            truth.go_on.clear()
+            old = truth.read(("a",))
+
+            async def load() -> Loaded:
+                return old
+
+            reading = asyncio.create_task(
+                reader.cache.find(truth.workspace_id, ALERTS, str(("a",)), load, facets=("a",))
+            )
+            await truth.answers.wait()
+            writer.publisher.publish([truth.commit("a")])
+            forget()
+            truth.go_on.set()
+            assert (await reading).value == b"0"  # who asked before the change may get what was before it
+            assert await reader.read("a") == "1"
+
+    run(test)
+
+
+def test_a_version_that_is_told_late_does_not_open_what_redis_forgot(valkey: Valkey, queue_prefix: str) -> None:
+    async def test() -> None:
+        truth = Truth()
+
+        async def read(gateway: Gateway, version: int) -> bytes:
+            async def load() -> Loaded:
+                return Loaded(b"%d" % version, truth.epoch, version)
+
+            return (await gateway.cache.find(truth.workspace_id, RULES, "", load)).value
+
+        async with gateways(valkey, queue_prefix, truth, 3) as (reader, one, two):
+            truth.versions["rules"] = 2
+            assert await read(reader, 2) == b"2"
+            truth.versions["rules"] = 3
+            await one.cache.changed(truth.workspace_id, RULES, 3)
+            with valkey.client() as client:
+                client.delete(*client.keys(f"{queue_prefix}:cache:*:marks"))
+            await two.cache.changed(truth.workspace_id, RULES, 2)
+            assert await read(reader, 3) == b"3"
 
     run(test)
 

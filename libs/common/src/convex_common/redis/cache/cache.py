@@ -188,14 +188,14 @@ class Cache:
                 await self._call(command("UNLINK", of_marks))
                 standing = NOTHING
             if not standing.opened:
-                begun = await self._opened(workspace_id, era)
+                begun = await self._opened(workspace_id, position.epoch, era)
                 if begun.epoch != position.epoch:  # restored at this moment
                     return None, None
                 required = begun.offset if kind.by_facet else begun.versions[kind.name]
                 return None, _Place(key, begun.epoch, standing.sweep, required)
             place = _Place(key, position.epoch, standing.sweep, standing.required)
             if kind.by_facet and not standing.complete(position.offset):
-                await self._held_up_marks(workspace_id, era, standing)
+                await self._held_up_marks(workspace_id, position.epoch, era, standing)
                 return None, replace(place, required=max(place.required, position.offset))
             self._held_up.pop(workspace_id, None)
             found = self._good(workspace_id, kind, place, stored)
@@ -239,13 +239,20 @@ class Cache:
             self._counts[kind.name].error(workspace_id)
             log.debug("cache: not stored, since %s", error or type(error).__name__)
 
-    async def _opened(self, workspace_id: UUID, era: int) -> Position:
-        """Begin marks where there are none (or not those of this class): nothing read before this moment is good."""
+    async def _opened(self, workspace_id: UUID, epoch: UUID, era: int) -> Position:
+        """Begin marks where there are none (or not those of this class): nothing read before this moment is good.
+
+        Redis may forget once more while PostgreSQL answers, and with it changes that came after that answer. The token
+        is forgotten then, too, and the marks stay closed: the next who asks opens them.
+        """
+        token = secrets.randbits(31)
+        for reply in await self._link.call(marks.asking(self._prefix, workspace_id, epoch, token), 2, self._within):
+            _unless_refused(reply)
         position = await self._positions.now(workspace_id, era)
-        await self._raise(workspace_id, position.epoch, offset=position.offset, versions=position.versions)
+        await self._raise(workspace_id, position.epoch, offset=position.offset, versions=position.versions, token=token)
         return position
 
-    async def _held_up_marks(self, workspace_id: UUID, era: int, standing: Standing) -> None:
+    async def _held_up_marks(self, workspace_id: UUID, epoch: UUID, era: int, standing: Standing) -> None:
         """Changes are committed and not marked. Usually their marks come a moment later; lost ones are made good."""
         now = self._clock()
         through, since = self._held_up.get(workspace_id, (-1, now))
@@ -254,10 +261,18 @@ class Cache:
         elif now - since >= _HELD_UP_FOR:
             del self._held_up[workspace_id]
             log.info("cache: lost marks are made good", extra={"workspace_id": str(workspace_id)})
-            await self._opened(workspace_id, era)
+            await self._opened(workspace_id, epoch, era)
 
-    async def _raise(self, workspace_id: UUID, epoch: UUID, *, offset: int | None, versions: Mapping[str, int]) -> None:
-        run = marks.raised(self._prefix, workspace_id, epoch, offset=offset, versions=versions)
+    async def _raise(
+        self,
+        workspace_id: UUID,
+        epoch: UUID,
+        *,
+        offset: int | None,
+        versions: Mapping[str, int],
+        token: int | None = None,
+    ) -> None:
+        run = marks.raised(self._prefix, workspace_id, epoch, offset=offset, versions=versions, token=token)
         reply = await self._call(run.by_digest())
         if isinstance(reply, ReplyError) and str(reply).startswith("NOSCRIPT"):
             reply = await self._call(run.by_text())

@@ -8,6 +8,14 @@ A hash per workspace and epoch. Everything in it only grows, so that repeating o
     v:<class>       the version of a class that has one
     s:<class>       a token of the last sweep of a class
     +<offset>       changes from this offset to the value are marked, and some before them are not yet
+
+Marks without `through` (or a class without its version) are closed: Redis has forgotten, or never knew, and nothing is
+served by them. Only whoever asks PostgreSQL can open them, and only if they were not forgotten once more since before
+he asked; a change that comes late, after others whose marks are lost, must not. Until then they hold:
+
+    seen            the highest offset that was marked
+    w:<class>       the highest version that was told
+    ?<token>        somebody asks PostgreSQL
 """
 
 from __future__ import annotations
@@ -34,14 +42,19 @@ THROUGH, FLOOR = "through", "floor"
 
 _SHARED: Final = b"""
 local marks = KEYS[1]
+local function known(name) return tonumber(redis.call('HGET', marks, name) or nil) end
+local function raise(name, value)
+  local before = known(name)
+  if not before or before < value then redis.call('HSET', marks, name, value) end
+end
 local function collapse(highest)
   local all, kept = redis.call('HGETALL', marks), {}
   for i = 1, #all, 2 do
     local name, value = all[i], tonumber(all[i + 1])
     local start = string.sub(name, 1, 1)
-    if start == '+' or name == 'through' or name == 'floor' then
+    if start == '+' or name == 'through' or name == 'floor' or name == 'seen' then
       if value and value > highest then highest = value end
-    elseif string.find(name, '^[vs]:') then
+    elseif string.find(name, '^[vsw]:') then
       kept[#kept + 1] = name
       kept[#kept + 1] = all[i + 1]
     end
@@ -56,17 +69,19 @@ _MARK: Final = Script(
     _SHARED
     + b"""
 local first, last = tonumber(ARGV[1]), tonumber(ARGV[2])
-local through = tonumber(redis.call('HGET', marks, 'through') or nil)
-if not through or ARGV[5] == '1' or redis.call('HLEN', marks) > tonumber(ARGV[4]) then
+local through = known('through')
+if not through then
+  raise('seen', last)
+elseif ARGV[5] == '1' or redis.call('HLEN', marks) > tonumber(ARGV[4]) then
   collapse(last)
 else
   local names, offsets = {}, {}
   for i = 6, #ARGV, 2 do
     names[#names + 1], offsets[#offsets + 1] = ARGV[i], tonumber(ARGV[i + 1])
   end
-  local known, set = redis.call('HMGET', marks, unpack(names)), {}
+  local before, set = redis.call('HMGET', marks, unpack(names)), {}
   for i, name in ipairs(names) do
-    if not known[i] or tonumber(known[i]) < offsets[i] then
+    if not before[i] or tonumber(before[i]) < offsets[i] then
       set[#set + 1], set[#set + 2] = name, offsets[i]
     end
   end
@@ -89,19 +104,24 @@ return 1
 """
 )
 
-# ARGV: offset that must be reached, or ''; how long to keep; class, version, …
+# ARGV: offset that must be reached, or ''; how long to keep; token, or ''; class, version, …
 _RAISE: Final = Script(
     _SHARED
     + b"""
-local offset = tonumber(ARGV[1])
-if offset then
-  local through = tonumber(redis.call('HGET', marks, 'through') or nil)
-  if not through or through < offset then collapse(offset) end
-end
-for i = 3, #ARGV, 2 do
-  local name, version = 'v:' .. ARGV[i], tonumber(ARGV[i + 1])
-  local known = tonumber(redis.call('HGET', marks, name) or nil)
-  if not known or known < version then redis.call('HSET', marks, name, version) end
+local offset, through = tonumber(ARGV[1]), known('through')
+local opens = ARGV[3] ~= '' and redis.call('HDEL', marks, '?' .. ARGV[3]) == 1
+if offset and ((through and through < offset) or (opens and not through)) then collapse(offset) end
+for i = 4, #ARGV, 2 do
+  local name, pending, version = 'v:' .. ARGV[i], 'w:' .. ARGV[i], tonumber(ARGV[i + 1])
+  if known(name) then
+    raise(name, version)
+  else
+    raise(pending, version)
+    if opens then
+      redis.call('HSET', marks, name, known(pending))
+      redis.call('HDEL', marks, pending)
+    end
+  end
 end
 redis.call('PEXPIRE', marks, ARGV[2])
 return 1
@@ -146,8 +166,26 @@ def marks_of(prefix: str, messages: Iterable[LiveMessage]) -> list[Call]:
     return [mark(prefix, events) for events in found.values()]
 
 
-def raised(prefix: str, workspace_id: UUID, epoch: UUID, *, offset: int | None, versions: Mapping[str, int]) -> Call:
-    """Makes the marks say `offset` and the versions at least: opens what is not there, closes gaps by the floor."""
+def asking(prefix: str, workspace_id: UUID, epoch: UUID, token: int) -> bytes:
+    """Two commands to send before PostgreSQL is asked for what the marks are to be opened with, with the same token."""
+    key = marks_key(prefix, workspace_id, epoch)
+    return command("HSET", key, f"?{token}", 1) + command("PEXPIRE", key, KEPT_MS)
+
+
+def raised(
+    prefix: str,
+    workspace_id: UUID,
+    epoch: UUID,
+    *,
+    offset: int | None,
+    versions: Mapping[str, int],
+    token: int | None = None,
+) -> Call:
+    """Makes the marks say `offset` and the versions at least, and closes gaps by the floor.
+
+    With a token it opens what is closed, provided that the token is there still.
+    """
     pairs = [part for pair in versions.items() for part in pair]
     key = marks_key(prefix, workspace_id, epoch)
-    return Call(_RAISE, (1, key, "" if offset is None else offset, KEPT_MS, *pairs))
+    told = ("" if offset is None else offset, KEPT_MS, "" if token is None else token)
+    return Call(_RAISE, (1, key, *told, *pairs))
