@@ -23,7 +23,7 @@ from types import ModuleType
 from convex_detection.cli import made
 from convex_detection.cli import read as rows_of
 from convex_detection.score import ANOMALY
-from tests.bench import conditions, report
+from tests.bench import conditions, forecasts, report
 
 PROFILE = "standard"
 PEERS = "Numenta HTM 70.7, CAD-OSE 70.9, ARTime 75.1, random cut forest 52.0, windowed Gaussian 47.4"
@@ -43,11 +43,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.detection", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the folder")
     parser.add_argument("--detector", default="novelty", help="novelty or band")
+    parser.add_argument(
+        "--forecasts", action="store_true", help="forecasts instead, each real series from many moments"
+    )
+    parser.add_argument("--cuts", type=int, default=24, help="moments from which each series is forecast")
     given = parser.parse_args()
     if not (given.data / "score.py").is_file():
         print(f"{given.data} is no labelled benchmark (score.py, windows.json, data/): nothing was measured")
         return
     conditions.machine()
+    if given.forecasts:
+        forecasts.show(forecasts.measure(given.data, given.cuts, forecasts.progress))
+        return
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         command = [str(Path(sys.executable).with_name("convex")), "detect", "score", "--data", str(given.data)]

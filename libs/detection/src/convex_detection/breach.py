@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from convex_detection.edges import tail
 from convex_detection.grid import Flags, Numbers
 
 
@@ -42,7 +43,10 @@ def breach_of(paths: Numbers, told: Flags, threshold: float, after: Numbers, *, 
     if share[-1] <= 0.0:
         return Breach(probability, None, None, None)
 
-    def time_of(part: float) -> float:
-        return float(after[int(np.argmax(share >= part * share[-1] - 1e-12))])
+    def place_of(part: float) -> int:
+        return int(np.argmax((share >= part * share[-1] - 1e-12) & (share > 0.0)))
 
-    return Breach(probability, time_of(0.5), time_of(0.1), time_of(0.9))
+    middle = place_of(0.5)
+    part = tail(0.1, paths[told[:, middle], middle])
+    early, late = place_of(part), place_of(1.0 - part)
+    return Breach(probability, float(after[middle]), float(after[early]), float(after[late]))

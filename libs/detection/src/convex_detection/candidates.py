@@ -25,11 +25,31 @@ class Candidate(Protocol):
         """Foundation and pull, one row for each origin and one column for each number of steps ahead."""
 
 
+class Windows:
+    """Medians of the values up to each origin; those of the origins asked last are remembered, window by window."""
+
+    __slots__ = ("_known", "_origins", "values")
+
+    def __init__(self, values: Numbers) -> None:
+        self.values = values
+        self._origins: Wholes | None = None
+        self._known: dict[tuple[int, int], Numbers] = {}
+
+    def middle(self, window: int, origins: Wholes, back: int = 0) -> Numbers:
+        """The median of the `window` values that end `back` steps before each origin."""
+        if origins is not self._origins:
+            self._origins, self._known = origins, {}
+        if (window, back) not in self._known:
+            begins = np.maximum(0, origins - back - window + 1)
+            self._known[window, back] = np.median(sliding_window_view(self.values, window)[begins], axis=1)
+        return self._known[window, back]
+
+
 @dataclass(frozen=True, slots=True)
 class Level:
     """The median of the last `short` values, drawn towards that of the last `long`."""
 
-    values: Numbers
+    values: Windows
     short: int
     long: int
 
@@ -40,33 +60,33 @@ class Level:
 
     def look(self, origins: Wholes, ahead: Wholes) -> tuple[Numbers, Numbers]:
         """As a candidate's."""
-        near, far = middle(self.values, self.short, origins), middle(self.values, self.long, origins)
+        near, far = self.values.middle(self.short, origins), self.values.middle(self.long, origins)
         flat = np.ones((1, len(ahead)))
         return far[:, None] * flat, (near - far)[:, None] * flat
 
 
 @dataclass(frozen=True, slots=True)
-class Trend:
+class Drift:
     """On from the middle of the last half window, as fast as it differs from that of the half before."""
 
-    values: Numbers
+    values: Windows
     window: int
 
     @property
     def name(self) -> str:
         """As a candidate's."""
-        return f"trend({self.window})"
+        return f"drift({self.window})"
 
     def look(self, origins: Wholes, ahead: Wholes) -> tuple[Numbers, Numbers]:
         """As a candidate's."""
         half = self.window // 2
-        late, early = middle(self.values, half, origins), middle(self.values, half, origins - half)
+        late, early = self.values.middle(half, origins), self.values.middle(half, origins, half)
         slope = (late - early) / half
         return late[:, None] * np.ones((1, len(ahead))), slope[:, None] * (ahead[None, :] + (half - 1) / 2)
 
 
 @dataclass(frozen=True, slots=True)
-class Season:
+class Seasonal:
     """What was at this phase of earlier periods, and how far the last values were off from it.
 
     `profile` is at each step what was usual at its phase then; a forecast reads it one period back, or as many as are
@@ -76,7 +96,7 @@ class Season:
 
     label: str
     profile: Numbers
-    off: Numbers
+    off: Windows
     period: int
     window: int
     smooth: int
@@ -91,30 +111,23 @@ class Season:
         """As a candidate's."""
         periods = -(-(ahead + self.smooth) // self.period)
         at = origins[:, None] + (ahead - periods * self.period)[None, :]
-        off = middle(self.off, self.window, origins)
+        off = self.off.middle(self.window, origins)
         times = periods.astype(np.float64) if self.drift else np.ones(len(ahead))
         return self.profile[np.maximum(at, 0)], off[:, None] * times[None, :]
 
 
-def middle(values: Numbers, window: int, origins: Wholes) -> Numbers:
-    """The median of the `window` values up to each origin."""
-    if window == 1:
-        return values[origins]
-    return np.median(sliding_window_view(values, window)[np.maximum(0, origins - window + 1)], axis=1)
-
-
-def seasons(values: Numbers, known: Flags, period: int, label: str) -> list[Candidate]:
+def seasonal(values: Numbers, known: Flags, period: int, label: str) -> list[Candidate]:
     """The candidates of one period, in steps: the last period, means of several, each with and without a drift."""
     found: list[Candidate] = []
     windows = sorted({1, max(1, period // 24), max(1, period // 4)})
-    for rate, smooth in ((1.0, 0), (0.3, period // 96), (0.1, period // 48)):
+    for rate, smooth in ((1.0, period // 96), (0.3, 0), (0.1, period // 48)):
         plain = profile(values, known, period, rate)
-        off = values - np.concatenate([values[:period], plain[:-period]])
+        off = Windows(values - np.concatenate([values[:period], plain[:-period]]))
         smoothed = smoothed_by(plain, smooth)
         kind = f"{label} last" if rate == 1.0 else f"{label} mean, {rate:.0%} new"
         for window in windows:
             for drift in (False, True):
-                found.append(Season(kind, smoothed, off, period, window, smooth, drift))
+                found.append(Seasonal(kind, smoothed, off, period, window, smooth, drift))
     return found
 
 

@@ -14,9 +14,10 @@ from typing import Final
 
 import numpy as np
 
-from convex_detection.backtest import Team, chosen, origins_of, outcomes, stops_of
+from convex_detection.backtest import Choice, chosen, origins_of, outcomes, stops_of
 from convex_detection.breach import Breach, breach_of
-from convex_detection.candidates import Candidate, Level, Trend, seasons
+from convex_detection.candidates import Candidate, Drift, Level, Windows, seasonal
+from convex_detection.edges import edges
 from convex_detection.grid import Flags, Grid, Numbers, Series, TooLittle, Wholes, regular
 
 LEVEL: Final = 0.9
@@ -42,13 +43,13 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """A series, the candidates that forecast it best so far, and how far they were off from each earlier moment.
+    """A series, the candidate that forecast it best so far, and how far it was off from each earlier moment.
 
     `tested` is the longest horizon in seconds that the series could be tested at; beyond it ranges grow in proportion.
     """
 
     grid: Grid
-    team: Team
+    choice: Choice
     origins: Wholes
     furthest: int
 
@@ -65,7 +66,7 @@ class Outlook:
     @property
     def model(self) -> str:
         """What forecasts, for people and for the record."""
-        return self.team.name
+        return self.choice.candidate.name
 
     def points(self, after: Sequence[float], level: float = LEVEL) -> list[Point]:
         """For each number of seconds after the last value. TooLittle where the series is too short for one of them."""
@@ -78,7 +79,7 @@ class Outlook:
         errors, told = self._errors(ahead)
         made: list[Point] = []
         for column, seconds in enumerate(after):
-            off = np.sort(errors[told[:, column], column])
+            off = errors[told[:, column], column]
             low, high = edges(off, level)
             centre = float(expected[column] + np.median(off))
             made.append(Point(seconds, centre, float(expected[column] + low), float(expected[column] + high)))
@@ -111,14 +112,14 @@ class Outlook:
         return max(1, self.grid.steps(seconds))
 
     def _expected(self, ahead: Wholes) -> Numbers:
-        expected: Numbers = self.team.look(np.array([len(self.grid) - 1]), ahead)[0]
+        expected: Numbers = self.choice.look(np.array([len(self.grid) - 1]), ahead)[0]
         return expected
 
     def _errors(self, ahead: Wholes) -> tuple[Numbers, Flags]:
-        """How far off the team was from each origin, and whether that is known; untested horizons in proportion."""
+        """How far off it was from each origin, and whether that is known; untested horizons in proportion."""
         near = np.minimum(ahead, self.furthest)
         truth, told = outcomes(self.grid, self.origins, near)
-        errors = (truth - self.team.look(self.origins, near)) * (ahead / near)[None, :]
+        errors = (truth - self.choice.look(self.origins, near)) * (ahead / near)[None, :]
         return errors, told
 
 
@@ -133,27 +134,17 @@ def look_ahead(times: Series, values: Series, *, horizon: float = 0.0) -> Outloo
     day = grid.steps(_DAY)
     first = max(8, length // 4)
     candidates: list[Candidate] = []
+    windows = Windows(grid.values)
     for label, period in (("day", day), ("week", 7 * day)):
         if period >= 4 and length >= _PERIODS * period:
-            candidates += seasons(grid.values, grid.known, period, label)
+            candidates += seasonal(grid.values, grid.known, period, label)
             first = max(first, period + period // 48)
     long = min(first, max(8, day))
-    candidates += [Level(grid.values, short, long) for short in (1, 3, 12, 48, 144) if short < long]
-    candidates += [Trend(grid.values, window) for window in (8, 32, 128, 512, 2048) if window <= first]
+    candidates += [Level(windows, short, long) for short in (1, 3, 12, 48, 144) if short < long]
+    candidates += [Drift(windows, window) for window in (8, 32, 128, 512, 2048) if window <= first]
     furthest = max(1, (length - first) // 2)
     compared = min(furthest, max(1, grid.steps(horizon or min(_DAY, furthest * grid.step))))
     origins = origins_of(grid, first)
     if len(origins) < 8:
         raise TooLittle(f"{len(origins)} earlier moments can be tried, 8 are needed: give a longer series")
     return Outlook(grid, chosen(grid, candidates, origins, stops_of(compared)), origins, furthest)
-
-
-def edges(off: Numbers, level: float) -> tuple[float, float]:
-    """The range of sorted errors that a next one lies in with this probability, as conformal prediction counts it."""
-    count = len(off)
-    if not count:
-        return -math.inf, math.inf
-    tail = (1.0 - level) / 2.0
-    low = tail * (count + 1) - 1
-    places = np.arange(count)
-    return float(np.interp(low, places, off)), float(np.interp(count - 1 - low, places, off))
