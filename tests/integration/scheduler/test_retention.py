@@ -125,6 +125,12 @@ class Past:
             resolved=0, by_severity="{}", by_type="{}", acknowledge_seconds="{}", resolve_seconds="{}",
         )  # fmt: skip
 
+    def learnt(self, at: dt.datetime) -> None:
+        self.insert(
+            "detector_states", series=b"s", framework_id=self.framework, metric="latency", state=b"", tail=b"",
+            learnt_at=at,
+        )  # fmt: skip
+
     def pattern(self, found: dt.datetime) -> None:
         self.insert(
             "patterns", id=IDS.new(), key="noisy", kind="noisy", status="open", framework_id=self.framework,
@@ -293,6 +299,8 @@ OLD, YOUNG = days_ago(91), days_ago(89)
         pytest.param(
             lambda past: past.alert(days_ago(400), last_notified_at=NOW), "alerts", True, id="its window still runs"
         ),
+        pytest.param(lambda past: past.learnt(days_ago(31)), "detector_states", False, id="of a series that is gone"),
+        pytest.param(lambda past: past.learnt(days_ago(29)), "detector_states", True, id="of a series that lives"),
         pytest.param(lambda past: past.pattern(days_ago(1097)), "patterns", False, id="a pattern not found for long"),
         pytest.param(lambda past: past.pattern(days_ago(1094)), "patterns", True, id="a pattern that is kept"),
         pytest.param(

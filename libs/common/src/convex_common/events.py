@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import msgspec
 
@@ -76,6 +76,14 @@ class HoldEnd(msgspec.Struct, frozen=True, kw_only=True):
     since: float
 
 
+class ForecastDue(msgspec.Struct, frozen=True, kw_only=True):
+    """Timer: look ahead for a forecast rule on a series. Key: observations_key of its shard."""
+
+    kind: ClassVar[str] = "timer:forecast"
+    rule_id: uuid.UUID
+    series: str
+
+
 class SourceEnd(msgspec.Struct, frozen=True, kw_only=True):
     """Timer: another tool's alert ends by itself, having been sent no more. Key: the fingerprint."""
 
@@ -113,12 +121,20 @@ class SilenceEnd(msgspec.Struct, frozen=True, kw_only=True):
     alert_id: uuid.UUID
 
 
-Payload = Trigger | Observations | SourceAlert | WindowEnd | HoldEnd | SourceEnd | Withdrawn | SilenceDue | SilenceEnd
+Payload = (
+    Trigger
+    | Observations
+    | SourceAlert
+    | WindowEnd
+    | HoldEnd
+    | ForecastDue
+    | SourceEnd
+    | Withdrawn
+    | SilenceDue
+    | SilenceEnd
+)
 
-_TYPES: dict[str, msgspec.json.Decoder[Any]] = {
-    kind.kind: msgspec.json.Decoder(kind)
-    for kind in (Trigger, Observations, SourceAlert, WindowEnd, HoldEnd, SourceEnd, Withdrawn, SilenceDue, SilenceEnd)
-}
+_TYPES: dict[str, msgspec.json.Decoder[Any]] = {kind.kind: msgspec.json.Decoder(kind) for kind in get_args(Payload)}
 _ENCODER = msgspec.json.Encoder()
 
 

@@ -54,7 +54,10 @@ class Trigger:
 
 
 class RuleFields(TypedDict, total=False):
-    """A rule's fields. New ones need `framework_id`, `name`, `metric`, `condition` and what it compares with."""
+    """A rule's fields. New ones need `framework_id`, `name`, `metric`, `condition` and what it compares with.
+
+    One of the type anomaly needs neither of the last two.
+    """
 
     framework_id: str
     name: str
@@ -67,6 +70,9 @@ class RuleFields(TypedDict, total=False):
     aggregation: str | None
     for_seconds: int
     clear_value: float | None
+    sensitivity: float | None
+    horizon_seconds: int | None
+    probability: float | None
     suppression_seconds: int
     severity: str
     labels: Mapping[str, str]

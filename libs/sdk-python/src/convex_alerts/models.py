@@ -158,6 +158,9 @@ class Rule(Model, frozen=True, kw_only=True):
     aggregation: str | None = None
     for_seconds: int = 0
     clear_value: float | None = None
+    sensitivity: float | None = None
+    horizon_seconds: int | None = None
+    probability: float | None = None
     suppression_seconds: int = 300
     labels: dict[str, str] = {}
     channel_ids: list[str] | None = None

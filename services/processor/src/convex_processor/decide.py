@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 
 from convex_common.domain.alert import Alert, Reason, Resolution
 from convex_common.domain.change import Changes, Timer
+from convex_common.domain.conditions import Sample
 from convex_common.domain.fingerprint import series_key
+from convex_common.domain.rule import Rule
 from convex_common.events import (
+    ForecastDue,
     HoldEnd,
     Observation,
     Observations,
@@ -27,6 +30,7 @@ from convex_common.events import (
 from convex_common.postgres.configuration import Configuration
 from convex_processor.claims import ClaimedEvent
 from convex_processor.domain.episodes import Episodes, Origin
+from convex_processor.domain.learning import Learner, LearntSeries
 from convex_processor.domain.occurrence import of_source, of_trigger
 from convex_processor.domain.series import Clears, Fires, Series, SeriesBatch
 from convex_processor.domain.silencing import OpenAlert, look
@@ -65,9 +69,31 @@ def series_keys(workspace_id: uuid.UUID, batch: Sequence[Decoded]) -> set[bytes]
     for item in batch:
         if isinstance(item.payload, Observations):
             keys.update(series_key(workspace_id, o.framework_id, o.metric, o.labels) for o in item.payload.items)
-        elif isinstance(item.payload, HoldEnd):
+        elif isinstance(item.payload, HoldEnd | ForecastDue):
             keys.add(bytes.fromhex(item.payload.series))
     return keys
+
+
+def learners(workspace_id: uuid.UUID, batch: Sequence[Decoded], configuration: Configuration) -> dict[bytes, Learner]:
+    """The batch's series that anomaly rules look at."""
+    found: dict[bytes, Learner] = {}
+    if not configuration.learning:
+        return found
+    for one in observations(batch):
+        if (learner := (one.framework_id, one.metric)) in configuration.learning:
+            found[series_key(workspace_id, one.framework_id, one.metric, one.labels)] = learner
+    return found
+
+
+def looks_ahead(batch: Sequence[Decoded], configuration: Configuration) -> dict[bytes, Rule]:
+    """The batch's series for which it is to be looked ahead, each with its rule of the furthest horizon."""
+    found: dict[bytes, Rule] = {}
+    for item in batch:
+        if isinstance(item.payload, ForecastDue) and (rule := configuration.rules.get(item.payload.rule_id)):
+            key = bytes.fromhex(item.payload.series)
+            if key not in found or (found[key].horizon_seconds or 0) < (rule.horizon_seconds or 0):
+                found[key] = rule
+    return found
 
 
 def observations(batch: Sequence[Decoded]) -> list[Observation]:
@@ -101,6 +127,9 @@ class SeriesOutcome:
     fingerprints: frozenset[bytes]
 
 
+NOTHING_LEARNT: LearntSeries = {}
+NO_PASTS: Mapping[bytes, Sequence[Sample]] = {}
+
 NO_SERIES = SeriesOutcome((), (), {}, frozenset())
 
 
@@ -110,9 +139,14 @@ def evaluate_series(
     configuration: Configuration,
     known: dict[bytes, Series],
     now: dt.datetime,
+    learnt: LearntSeries = NOTHING_LEARNT,
+    pasts: Mapping[bytes, Sequence[Sample]] = NO_PASTS,
 ) -> SeriesOutcome:
-    """Run the rules over the batch's observations, in order."""
-    series = SeriesBatch(workspace_id, configuration.by_metric, now, known)
+    """Run the rules over the batch's observations, in order; what detectors know goes on with them.
+
+    `pasts` are those of the series for which it is to be looked ahead.
+    """
+    series = SeriesBatch(workspace_id, configuration.by_metric, now, known, learnt)
     steps: dict[uuid.UUID, tuple[Fires | Clears, ...]] = {}
     fingerprints: set[bytes] = set()
     for item in batch:
@@ -121,6 +155,8 @@ def evaluate_series(
                 found = tuple(outcome for one in item.payload.items for outcome in series.observe(one))
             elif isinstance(item.payload, HoldEnd):
                 found = tuple(series.hold_end(item.payload, configuration.rules))
+            elif isinstance(item.payload, ForecastDue):
+                found = tuple(series.look_ahead(item.payload, configuration.rules, pasts))
             else:
                 continue
         except Exception as error:
@@ -195,7 +231,7 @@ def _apply(item: Decoded, episodes: Episodes, configuration: Configuration, seri
             reason = Reason(payload.reason)
             if reason not in STATES or _ended(configuration, payload.rule_id) is not None:
                 episodes.clear(event.key, reason, Resolution.AUTOMATIC, origin)
-        case Observations() | HoldEnd():
+        case Observations() | HoldEnd() | ForecastDue():
             for outcome in series.steps.get(event.id, ()):
                 if isinstance(outcome, Fires):
                     episodes.occurrence(outcome.fingerprint, outcome.occurrence, origin)

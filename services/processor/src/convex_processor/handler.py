@@ -19,7 +19,7 @@ from convex_common.ids import Ids
 from convex_common.postgres import alert_store
 from convex_common.postgres.configuration import Configuration
 from convex_common.postgres.database import Connection
-from convex_processor import claims, decide, series_store, silence_store
+from convex_processor import claims, decide, learning_store, past_store, series_store, silence_store
 from convex_processor.claims import ClaimedEvent
 from convex_processor.configurations import Configurations
 
@@ -95,7 +95,11 @@ class EventHandler:
         asked = decide.fingerprints(batch, decide.NO_SERIES)
         latest = alert_store.lock_latest(connection, workspace_id, asked) if asked and not keys else {}
         now = cast("dt.datetime", began.fetchone()[1])  # type: ignore[index]  # a SELECT without FROM has a row
-        series = decide.evaluate_series(workspace_id, batch, configuration, known, now)
+        wanted = decide.learners(workspace_id, batch, configuration) if keys else {}
+        learnt = learning_store.load(connection, workspace_id, wanted, known) if wanted else {}
+        ahead = decide.looks_ahead(batch, configuration) if keys else {}
+        pasts = past_store.load(connection, workspace_id, ahead, known) if ahead else {}
+        series = decide.evaluate_series(workspace_id, batch, configuration, known, now, learnt, pasts)
         if keys:
             needed = decide.fingerprints(batch, series)
             latest = alert_store.lock_latest(connection, workspace_id, needed) if needed else {}
@@ -103,6 +107,7 @@ class EventHandler:
         changes = decide.decide(workspace_id, batch, configuration, series, latest, self._ids.new, now, known_open)
         series_store.store(connection, workspace_id, decide.observations(batch))
         series_store.save(connection, workspace_id, series.touched)
+        learning_store.save(connection, workspace_id, learnt, series.touched)
         self._finish(workspace_id, [item.event for item in batch], release)
         written = alert_store.save(connection, workspace_id, changes, self._ids, now)
         connection.execute("COMMIT")

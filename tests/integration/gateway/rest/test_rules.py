@@ -23,8 +23,9 @@ def test_a_rule_has_its_defaults(api: Api) -> None:
     assert rule | {"id": 0, "created_at": 0, "updated_at": 0} == {
         "id": 0, "framework_id": framework_id, "name": "slow", "alert_type": "threshold", "metric": "latency",
         "condition": "above", "threshold_value": 10.0, "change_percentage": None, "window_seconds": None,
-        "aggregation": None, "for_seconds": 0, "clear_value": None, "suppression_seconds": 300, "severity": "warning",
-        "labels": {}, "channel_ids": None, "enabled": True, "created_at": 0, "updated_at": 0,
+        "aggregation": None, "for_seconds": 0, "clear_value": None, "sensitivity": None, "horizon_seconds": None,
+        "probability": None, "suppression_seconds": 300, "severity": "warning", "labels": {},
+        "channel_ids": None, "enabled": True, "created_at": 0, "updated_at": 0,
     }  # fmt: skip
     assert api.get(f"/rules/{rule['id']}", role="viewer").json() == rule
 
@@ -41,6 +42,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "a whole number as some languages write it": {"for_seconds": 60.0},
     "performance": {"alert_type": "performance"},
     "milestone": {"alert_type": "milestone"},
+    "anomaly": {"alert_type": "anomaly", "sensitivity": 0.7},
+    "forecast": {"alert_type": "forecast", "horizon_seconds": 7200, "probability": 0.9},
     "disabled": {"enabled": False},
 }
 
@@ -57,6 +60,20 @@ def test_a_window_averages_unless_told_otherwise(api: Api) -> None:
     rule = api.rule(framework_id, window_seconds=60)
     assert rule["aggregation"] == "avg"
     assert api.patch(f"/rules/{rule['id']}", {"window_seconds": None}).json()["aggregation"] is None
+
+
+def test_a_rule_that_learns_has_what_is_usual_for_its_type(api: Api) -> None:
+    framework_id = api.framework()
+    body = {"framework_id": framework_id, "name": "odd", "metric": "latency"}
+    anomaly = api.post("/rules", {**body, "alert_type": "anomaly"}).json()
+    assert (anomaly["condition"], anomaly["sensitivity"], anomaly["threshold_value"]) == ("changes_by", 0.5, None)
+    forecast = api.rule(framework_id, alert_type="forecast")
+    assert (forecast["horizon_seconds"], forecast["probability"], forecast["sensitivity"]) == (14_400, 0.8, None)
+    path = f"/rules/{forecast['id']}"
+    plain = api.patch(path, {"alert_type": "threshold"}).json()
+    assert (plain["horizon_seconds"], plain["probability"]) == (None, None), "they went with the type"
+    learnt = api.patch(path, {"alert_type": "anomaly", "threshold_value": None, "condition": None}).json()
+    assert (learnt["condition"], learnt["sensitivity"]) == ("changes_by", 0.5)
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
@@ -79,9 +96,20 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         "clear_value",
     ),
     "clear below no change": ({"condition": "changes_by", "change_percentage": 20, "clear_value": -1}, "clear_value"),
-    "anomaly": ({"alert_type": "anomaly"}, "alert_type"),
     "absence": ({"alert_type": "absence"}, "alert_type"),
-    "forecast": ({"alert_type": "forecast"}, "alert_type"),
+    "threshold without condition": ({"condition": None}, "condition"),
+    "anomaly that equals": ({"alert_type": "anomaly", "condition": "equals"}, "condition"),
+    "anomaly beyond a threshold on either side": ({"alert_type": "anomaly", "condition": None}, "threshold_value"),
+    "anomaly of a window": ({"alert_type": "anomaly", "window_seconds": 60}, "window_seconds"),
+    "anomaly with a clear value": ({"alert_type": "anomaly", "clear_value": 8}, "clear_value"),
+    "anomaly that tells everything": ({"alert_type": "anomaly", "sensitivity": 1}, "sensitivity"),
+    "anomaly with a horizon": ({"alert_type": "anomaly", "horizon_seconds": 3600}, "horizon_seconds"),
+    "threshold with a sensitivity": ({"sensitivity": 0.5}, "sensitivity"),
+    "forecast of equals": ({"alert_type": "forecast", "condition": "equals"}, "condition"),
+    "forecast of nothing": ({"alert_type": "forecast", "threshold_value": None}, "threshold_value"),
+    "forecast too far ahead": ({"alert_type": "forecast", "horizon_seconds": 604_801}, "horizon_seconds"),
+    "forecast of a certainty": ({"alert_type": "forecast", "probability": 1}, "probability"),
+    "forecast of a coin": ({"alert_type": "forecast", "probability": 0.4}, "probability"),
     "unknown type": ({"alert_type": "hunch"}, "alert_type"),
     "window of nothing": ({"window_seconds": 0}, "window_seconds"),
     "window too long": ({"window_seconds": 86_401}, "window_seconds"),

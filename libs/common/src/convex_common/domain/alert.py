@@ -55,6 +55,7 @@ class Reason(StrEnum):
     STILL_FIRING = "still_firing"
     WINDOW_ENDED = "window_ended"
     CONDITION_CLEARED = "condition_cleared"
+    HANDED_OVER = "handed_over"
     SOURCE_RESOLVED = "source_resolved"
     SOURCE_EXPIRED = "source_expired"
     SOURCE_CHANGED = "source_changed"

@@ -16,10 +16,21 @@ Sample = tuple[float, float]  # (seconds since the epoch, value)
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True):
-    """Where a rule stands on a series: firing or not, and since when the condition holds without firing yet."""
+    """Where a rule stands on a series: firing or not, and since when the condition holds without firing yet.
+
+    The rest belongs to rules that learn: `since` when it goes on, with which `score` it began and from `low` to `high`
+    which band was usual then, how many values were `calm` in a row; and when a forecast was asked for last. Times in
+    seconds since the epoch.
+    """
 
     firing: bool = False
     pending_since: float | None = None
+    since: float | None = None
+    score: float = 0.0
+    low: float | None = None
+    high: float | None = None
+    calm: int = 0
+    asked_at: float | None = None
 
 
 class SeriesState(msgspec.Struct, frozen=True):

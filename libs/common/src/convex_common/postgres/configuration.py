@@ -6,6 +6,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,6 +38,13 @@ class Configuration:
     channels: tuple[Channel, ...]
     source_names: Mapping[uuid.UUID, str]
     silences: Mapping[uuid.UUID, Silence] = field(default_factory=dict)
+
+    @cached_property
+    def learning(self) -> frozenset[tuple[uuid.UUID, str]]:
+        """The metrics whose series anomaly rules look at."""
+        return frozenset(
+            metric for metric, rules in self.by_metric.items() if any(r.alert_type is AlertType.ANOMALY for r in rules)
+        )
 
 
 def load(connection: Connection) -> Configuration:

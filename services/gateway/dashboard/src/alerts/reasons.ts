@@ -13,6 +13,7 @@ const REASONS: Record<string, string> = {
   still_firing: "it still fires after the suppression window, and nobody has acknowledged it",
   window_ended: "the suppression window ended while it was firing",
   condition_cleared: "its condition has cleared",
+  handed_over: "what it foretold has come, and a rule of its own tells of that",
   source_resolved: "its source resolved it",
   source_expired: "its source no longer reported it",
   source_changed: "its source changed it",

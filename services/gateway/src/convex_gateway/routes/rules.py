@@ -28,7 +28,7 @@ from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut
 from convex_gateway.problems import FieldError, Problems
 from convex_gateway.shapes.body import changes
-from convex_gateway.shapes.rules import Rule, RuleDraft, RulePage, RulePatch, faults, settled
+from convex_gateway.shapes.rules import Rule, RuleDraft, RulePage, RulePatch, faults, meaningless, settled
 
 resource = Resource("rules")
 
@@ -118,10 +118,15 @@ async def delete_rule(call: Authorized, rule_id: uuid.UUID) -> None:
 
 
 def _merged(rule: rows.Rule, changed: dict[str, object]) -> RuleDraft:
-    """The whole rule with the changes; an aggregation goes with its window unless both are named."""
+    """The whole rule with the changes; what is not named goes where it has no meaning any more.
+
+    An aggregation goes with its window, and with another type whatever belonged to the type before.
+    """
     kept = {name: value for name, value in asdict(rule).items() if name in RuleDraft.model_fields}
     if "window_seconds" in changed and changed["window_seconds"] is None and "aggregation" not in changed:
         kept["aggregation"] = None
+    if isinstance(alert_type := changed.get("alert_type"), AlertType):
+        kept |= dict.fromkeys(meaningless(alert_type) - changed.keys())
     stored = RuleDraft.model_validate(kept)
     return stored.model_copy(update=changed)
 

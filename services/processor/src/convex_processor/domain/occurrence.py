@@ -98,9 +98,15 @@ def shown_value(rule: Rule, value: float, compared: float | None) -> float:
     return compared if aggregated and compared is not None else value
 
 
-def of_series(rule: Rule, labels: Mapping[str, str], value: float, compared: float | None) -> Occurrence:
-    """A rule's condition on a series; `compared` is what was held against the limit."""
-    context: dict[str, Any] = {"metric": rule.metric}
+def of_series(
+    rule: Rule,
+    labels: Mapping[str, str],
+    value: float,
+    compared: float | None,
+    evidence: Mapping[str, Any] | None = None,
+) -> Occurrence:
+    """A rule's condition on a series; `compared` is what was held against the limit, `evidence` what else is known."""
+    context: dict[str, Any] = {"metric": rule.metric, **(evidence or {})}
     if rule.condition is Condition.CHANGES_BY and compared is not None:
         context |= {"change_percentage": compared, "change_percentage_limit": rule.change_percentage}
     return Occurrence(

@@ -130,6 +130,7 @@ PLAIN: Final[tuple[Sweep, ...]] = (
         "AND NOT EXISTS (SELECT FROM deliveries d WHERE d.workspace_id = t.workspace_id AND d.alert_id = t.id)",
     ),
     TimedSweep("patterns", "statistics", "last_found_at", "%(before)s"),
+    TimedSweep("detector_states", "observations", "learnt_at", "%(before)s"),
     TimedSweep("alert_statistics", "statistics", "day", "(%(before)s AT TIME ZONE 'UTC')::date"),
     TimedSweep("predictions", "log", "due_at", "%(before)s"),
     TimedSweep("prediction_reports", "log", "made_at", "%(before)s"),
