@@ -245,6 +245,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/analytics/anomalies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what was unusual, the newest first
+         * @description List what was unusual, the newest first.
+         */
+        get: operations["list_anomalies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/analytics/summary": {
         parameters: {
             query?: never;
@@ -1046,6 +1066,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rules/backtest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a rule that need not exist on the observations that are kept
+         * @description Of a rule with the type forecast it is looked ahead from 48 moments at most.
+         */
+        post: operations["backtest_draft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rules/{rule_id}": {
         parameters: {
             query?: never;
@@ -1072,6 +1112,26 @@ export interface paths {
          * @description Disabling it, or giving it another metric, resolves its open alerts, since nothing could clear them any more.
          */
         patch: operations["change_rule"];
+        trace?: never;
+    };
+    "/api/v1/rules/{rule_id}/backtest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a rule on the observations that are kept
+         * @description Try a rule on the observations that are kept.
+         */
+        post: operations["backtest_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/silences": {
@@ -1456,6 +1516,79 @@ export interface components {
          */
         AlertType: "absence" | "anomaly" | "forecast" | "milestone" | "performance" | "threshold";
         /**
+         * Anomaly
+         * @description What was unusual, and why. Of an alert that was sent in, only what its sender told is there.
+         */
+        Anomaly: {
+            /**
+             * Alert Id
+             * Format: uuid
+             */
+            alert_id: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Confidence
+             * @description Grows from 0 to 1 over the first two weeks of a series
+             */
+            confidence: number | null;
+            /** Expected */
+            expected: number | null;
+            /**
+             * Framework Id
+             * Format: uuid
+             */
+            framework_id: string;
+            /** High */
+            high: number | null;
+            /** Labels */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * Low
+             * @description From here to `high` would have been usual
+             */
+            low: number | null;
+            /** Metric */
+            metric: string | null;
+            /** Reason */
+            reason: string | null;
+            /** Rule Id */
+            rule_id: string | null;
+            /** Rule Name */
+            rule_name: string;
+            /**
+             * Score
+             * @description From 0 to 1; 0.5 is what a person wants to know of
+             */
+            score: number | null;
+            status: components["schemas"]["Status"];
+            /** Value */
+            value: number | null;
+            /**
+             * Why
+             * @description The reason in words
+             */
+            why: string | null;
+        };
+        /**
+         * AnomalyPage
+         * @description Anomalies, the newest first.
+         */
+        AnomalyPage: {
+            /** Items */
+            items: components["schemas"]["Anomaly"][];
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last one
+             */
+            next_cursor: string | null;
+        };
+        /**
          * ApiKey
          * @description A key. Its secret was told when it was made, and is not kept.
          */
@@ -1679,6 +1812,174 @@ export interface components {
             subject: string;
             /** Trace Id */
             trace_id: string | null;
+        };
+        /**
+         * Backtest
+         * @description What a rule would have made of a period, decided as the processor decides.
+         */
+        Backtest: {
+            /**
+             * Fired
+             * @description Episodes in all series
+             */
+            fired: number;
+            /**
+             * From
+             * Format: date-time
+             */
+            from: string;
+            /**
+             * More
+             * @description There are more series
+             */
+            more: boolean;
+            /**
+             * Series
+             * @description 20 at most, those observed last first
+             */
+            series: components["schemas"]["TriedSeries"][];
+            /**
+             * To
+             * Format: date-time
+             */
+            to: string;
+        };
+        /**
+         * BacktestAsked
+         * @description Over which period; of which series.
+         */
+        BacktestAsked: {
+            /**
+             * From
+             * @description A day before `to` if absent
+             */
+            from?: string | null;
+            /**
+             * Labels
+             * @description Only series with these labels among theirs
+             */
+            labels?: {
+                [key: string]: string;
+            };
+            /**
+             * To
+             * @description Not included; now if absent
+             */
+            to?: string | null;
+        };
+        /**
+         * BacktestDraft
+         * @description A rule that need not exist, and over which period.
+         */
+        BacktestDraft: {
+            /** @description avg where there is a window and nothing is said */
+            aggregation?: components["schemas"]["Aggregation"] | null;
+            /**
+             * @description anomaly: what is unusual for the series, whose rhythm is learnt. forecast: the limit will be passed within the horizon. absence is not available yet
+             * @default threshold
+             * @enum {string}
+             */
+            alert_type?: "anomaly" | "forecast" | "milestone" | "performance" | "threshold";
+            /**
+             * Change Percentage
+             * @description Needed by changes_by; above 0
+             */
+            change_percentage?: number | null;
+            /**
+             * Channel Ids
+             * @description null or empty: every enabled channel whose matchers fit
+             */
+            channel_ids?: string[] | null;
+            /**
+             * Clear Value
+             * @description The value at which it clears, on the harmless side of the limit; null: the limit
+             */
+            clear_value?: number | null;
+            /** @description Needed by every type but anomaly, of which it says on which side of what is expected: above, below, or with changes_by (as if left out) on either. A forecast is of above or below */
+            condition?: components["schemas"]["Condition"] | null;
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled?: boolean;
+            /**
+             * For Seconds
+             * @description How long the condition must hold before it triggers
+             * @default 0
+             */
+            for_seconds?: number;
+            /**
+             * Framework Id
+             * Format: uuid
+             */
+            framework_id: string;
+            /**
+             * From
+             * @description A day before `to` if absent
+             */
+            from?: string | null;
+            /**
+             * Horizon Seconds
+             * @description Of forecast rules: how far ahead the breach is looked for; 4 hours if absent
+             */
+            horizon_seconds?: number | null;
+            /** Labels */
+            labels?: {
+                [key: string]: string;
+            };
+            /** Metric */
+            metric: string;
+            /** Name */
+            name: string;
+            /**
+             * Probability
+             * @description Of forecast rules: how probable the breach has to be; 0.8 if absent
+             */
+            probability?: number | null;
+            /**
+             * Sensitivity
+             * @description Of anomaly rules: the higher, the more is told; 0.5 if absent
+             */
+            sensitivity?: number | null;
+            /** @default warning */
+            severity?: components["schemas"]["Severity"];
+            /**
+             * Suppression Seconds
+             * @default 300
+             */
+            suppression_seconds?: number;
+            /**
+             * Threshold Value
+             * @description Needed by above, below and equals. Of an anomaly rule, with above or below: only values beyond it
+             */
+            threshold_value?: number | null;
+            /**
+             * To
+             * @description Not included; now if absent
+             */
+            to?: string | null;
+            /**
+             * Window Seconds
+             * @description What the aggregation reaches back over; null compares single values
+             */
+            window_seconds?: number | null;
+        };
+        /**
+         * BandPoint
+         * @description What an anomaly rule expected at a time, and what would have been usual.
+         */
+        BandPoint: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Expected */
+            expected: number;
+            /** High */
+            high: number;
+            /** Low */
+            low: number;
         };
         /**
          * Broadcast
@@ -2121,6 +2422,34 @@ export interface components {
             resolve_seconds: components["schemas"]["Times"];
             /** Resolved */
             resolved: number;
+        };
+        /**
+         * Firing
+         * @description One episode.
+         */
+        Firing: {
+            /**
+             * Began At
+             * Format: date-time
+             */
+            began_at: string;
+            /**
+             * Context
+             * @description As the alert would show it
+             */
+            context: {
+                [key: string]: unknown;
+            };
+            /**
+             * Ended At
+             * @description null: it would still fire at the end of the period
+             */
+            ended_at: string | null;
+            /**
+             * Value
+             * @description What was held against the limit when it began
+             */
+            value: number;
         };
         /**
          * Framework
@@ -3313,7 +3642,7 @@ export interface components {
          * @description Why something was notified or withheld; on the alert log, for a person to read.
          * @enum {string}
          */
-        Reason: "first_trigger" | "severity_raised" | "still_firing" | "window_ended" | "condition_cleared" | "source_resolved" | "source_expired" | "source_changed" | "resolved_by_person" | "acknowledged_by_person" | "duplicate" | "acknowledged" | "closed_by_person" | "not_announced" | "rule_deleted" | "rule_disabled" | "rule_changed" | "framework_deleted" | "silenced" | "silence_ended";
+        Reason: "first_trigger" | "severity_raised" | "still_firing" | "window_ended" | "condition_cleared" | "handed_over" | "source_resolved" | "source_expired" | "source_changed" | "resolved_by_person" | "acknowledged_by_person" | "duplicate" | "acknowledged" | "closed_by_person" | "not_announced" | "rule_deleted" | "rule_disabled" | "rule_changed" | "framework_deleted" | "silenced" | "silence_ended";
         /**
          * Receiver
          * @description Who it is routed to; our channels are not Alertmanager's receivers, so there is one for all.
@@ -3364,6 +3693,11 @@ export interface components {
              */
             framework_id: string;
             /**
+             * Horizon Seconds
+             * @description Of forecast rules; null of all others
+             */
+            horizon_seconds: number | null;
+            /**
              * Id
              * Format: uuid
              */
@@ -3376,6 +3710,16 @@ export interface components {
             metric: string;
             /** Name */
             name: string;
+            /**
+             * Probability
+             * @description Of forecast rules; null of all others
+             */
+            probability: number | null;
+            /**
+             * Sensitivity
+             * @description Of anomaly rules; null of all others
+             */
+            sensitivity: number | null;
             severity: components["schemas"]["Severity"];
             /** Suppression Seconds */
             suppression_seconds: number;
@@ -3397,11 +3741,11 @@ export interface components {
             /** @description avg where there is a window and nothing is said */
             aggregation?: components["schemas"]["Aggregation"] | null;
             /**
-             * @description anomaly, absence and forecast are not available yet
+             * @description anomaly: what is unusual for the series, whose rhythm is learnt. forecast: the limit will be passed within the horizon. absence is not available yet
              * @default threshold
              * @enum {string}
              */
-            alert_type?: "milestone" | "performance" | "threshold";
+            alert_type?: "anomaly" | "forecast" | "milestone" | "performance" | "threshold";
             /**
              * Change Percentage
              * @description Needed by changes_by; above 0
@@ -3417,7 +3761,8 @@ export interface components {
              * @description The value at which it clears, on the harmless side of the limit; null: the limit
              */
             clear_value?: number | null;
-            condition: components["schemas"]["Condition"];
+            /** @description Needed by every type but anomaly, of which it says on which side of what is expected: above, below, or with changes_by (as if left out) on either. A forecast is of above or below */
+            condition?: components["schemas"]["Condition"] | null;
             /**
              * Enabled
              * @default true
@@ -3434,6 +3779,11 @@ export interface components {
              * Format: uuid
              */
             framework_id: string;
+            /**
+             * Horizon Seconds
+             * @description Of forecast rules: how far ahead the breach is looked for; 4 hours if absent
+             */
+            horizon_seconds?: number | null;
             /** Labels */
             labels?: {
                 [key: string]: string;
@@ -3442,6 +3792,16 @@ export interface components {
             metric: string;
             /** Name */
             name: string;
+            /**
+             * Probability
+             * @description Of forecast rules: how probable the breach has to be; 0.8 if absent
+             */
+            probability?: number | null;
+            /**
+             * Sensitivity
+             * @description Of anomaly rules: the higher, the more is told; 0.5 if absent
+             */
+            sensitivity?: number | null;
             /** @default warning */
             severity?: components["schemas"]["Severity"];
             /**
@@ -3451,7 +3811,7 @@ export interface components {
             suppression_seconds?: number;
             /**
              * Threshold Value
-             * @description Needed by above, below and equals
+             * @description Needed by above, below and equals. Of an anomaly rule, with above or below: only values beyond it
              */
             threshold_value?: number | null;
             /**
@@ -3481,10 +3841,10 @@ export interface components {
             /** @description avg where there is a window and nothing is said */
             aggregation?: components["schemas"]["Aggregation"] | null;
             /**
-             * @description anomaly, absence and forecast are not available yet
+             * @description anomaly: what is unusual for the series, whose rhythm is learnt. forecast: the limit will be passed within the horizon. absence is not available yet
              * @enum {string}
              */
-            alert_type?: "milestone" | "performance" | "threshold";
+            alert_type?: "anomaly" | "forecast" | "milestone" | "performance" | "threshold";
             /**
              * Change Percentage
              * @description Needed by changes_by; above 0
@@ -3500,7 +3860,8 @@ export interface components {
              * @description The value at which it clears, on the harmless side of the limit; null: the limit
              */
             clear_value?: number | null;
-            condition?: components["schemas"]["Condition"];
+            /** @description Needed by every type but anomaly, of which it says on which side of what is expected: above, below, or with changes_by (as if left out) on either. A forecast is of above or below */
+            condition?: components["schemas"]["Condition"] | null;
             /** Enabled */
             enabled?: boolean;
             /**
@@ -3513,6 +3874,11 @@ export interface components {
              * Format: uuid
              */
             framework_id?: string;
+            /**
+             * Horizon Seconds
+             * @description Of forecast rules: how far ahead the breach is looked for; 4 hours if absent
+             */
+            horizon_seconds?: number | null;
             /** Labels */
             labels?: {
                 [key: string]: string;
@@ -3521,12 +3887,22 @@ export interface components {
             metric?: string;
             /** Name */
             name?: string;
+            /**
+             * Probability
+             * @description Of forecast rules: how probable the breach has to be; 0.8 if absent
+             */
+            probability?: number | null;
+            /**
+             * Sensitivity
+             * @description Of anomaly rules: the higher, the more is told; 0.5 if absent
+             */
+            sensitivity?: number | null;
             severity?: components["schemas"]["Severity"];
             /** Suppression Seconds */
             suppression_seconds?: number;
             /**
              * Threshold Value
-             * @description Needed by above, below and equals
+             * @description Needed by above, below and equals. Of an anomaly rule, with above or below: only values beyond it
              */
             threshold_value?: number | null;
             /**
@@ -3874,6 +4250,36 @@ export interface components {
             mean: number | null;
             /** Worst Day P95 */
             worst_day_p95: number | null;
+        };
+        /**
+         * TriedSeries
+         * @description One set of labels.
+         */
+        TriedSeries: {
+            /**
+             * Band
+             * @description Of anomaly rules, 400 at most; empty of all others
+             */
+            band: components["schemas"]["BandPoint"][];
+            /**
+             * Cut
+             * @description There are more observations than are read: the oldest are left out
+             */
+            cut: boolean;
+            /**
+             * Firings
+             * @description The oldest first, 1,000 at most
+             */
+            firings: components["schemas"]["Firing"][];
+            /** Labels */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * Observations
+             * @description Those that were read, with what the rule had to see before the period
+             */
+            observations: number;
         };
         /**
          * Trigger
@@ -5038,6 +5444,87 @@ export interface operations {
             };
             /** @description There is no such thing in this workspace */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; nothing was changed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too much in too short a time: `RateLimit-Policy` tells the limits, `Retry-After` when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something is broken inside */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store cannot be reached; try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_anomalies: {
+        parameters: {
+            query?: {
+                framework_id?: string | null;
+                since?: string | null;
+                /** @description Items of a page at most */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnomalyPage"];
+                };
+            };
+            /** @description There are no valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role or the key's scopes do not allow it */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9921,6 +10408,132 @@ export interface operations {
             };
         };
     };
+    backtest_draft: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Made by the caller for this one write, such as a UUID. Sent again with the same request within 24 hours it has no second effect: the first answer comes again, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BacktestDraft"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backtest"];
+                };
+            };
+            /** @description The body is no valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There are no valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role or the key's scopes do not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Its state does not allow it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is beyond its limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; nothing was changed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too much in too short a time: `RateLimit-Policy` tells the limits, `Retry-After` when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something is broken inside */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store cannot be reached; try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_rule: {
         parameters: {
             query?: never;
@@ -10117,6 +10730,134 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Rule"];
+                };
+            };
+            /** @description The body is no valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There are no valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role or the key's scopes do not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Its state does not allow it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is beyond its limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; nothing was changed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too much in too short a time: `RateLimit-Policy` tells the limits, `Retry-After` when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something is broken inside */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store cannot be reached; try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    backtest_rule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Made by the caller for this one write, such as a UUID. Sent again with the same request within 24 hours it has no second effect: the first answer comes again, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                rule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BacktestAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backtest"];
                 };
             };
             /** @description The body is no valid JSON */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -53,4 +54,6 @@ class Gateway:
     documents: Documents
     keys: KeySet | None = None
     provider: Provider | None = None
+    trials: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """Held by whoever tries a rule on the past: one at a time."""
     serving: bool = field(default=False)

@@ -41,6 +41,9 @@ NEEDED = {
     ("GET", f"/alerts/{ID}"): "viewer",
     ("GET", f"/alerts/{ID}/timeline"): "viewer",
     ("GET", "/analytics/summary"): "viewer",
+    ("GET", "/analytics/anomalies"): "viewer",
+    ("POST", "/rules/backtest"): "viewer",
+    ("POST", f"/rules/{ID}/backtest"): "viewer",
     ("GET", "/feed"): "viewer",
     ("GET", "/observations"): "viewer",
     ("GET", "/observations/metrics"): "viewer",
@@ -204,7 +207,7 @@ def test_a_refused_method_is_told_all_that_the_address_takes(api: Api) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "OPTIONS", "DELETE"])
 def test_a_word_that_is_an_address_is_not_taken_for_an_id(api: Api, method: str) -> None:
-    for path in ("/alerts/bulk", "/silences/preview"):
+    for path in ("/alerts/bulk", "/silences/preview", "/rules/backtest"):
         for headers in ({}, {"Idempotency-Key": f"word-{method}"}):
             answer = api.call(method, path, headers=headers)
             assert (answer.status_code, answer.headers["allow"]) == (405, "POST"), path
