@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.random import Generator, default_rng
 
-from convex_detection.breach import breach_of
+from convex_detection.breach import Breach, breach_of
 from convex_detection.forecast import look_ahead
 from convex_detection.grid import Numbers
 
@@ -128,3 +128,17 @@ def test_paths_that_end_early_count_for_as_long_as_they_are_known() -> None:
     breach = breach_of(paths, told, 1.0, np.array([10.0, 20.0, 30.0]))
     assert breach.probability == pytest.approx((4 * (2 / 3) + 0.5) / 5)  # a third by 20, of the rest a half by 30
     assert (breach.early, breach.median, breach.late) == (20.0, 20.0, 30.0)
+
+
+@pytest.mark.parametrize(
+    ("breach", "words"),
+    [
+        (Breach(0.92, 2400.0, 1800.0, 3300.0), "breach in about 40 min (30 to 55), 92 % chance"),
+        (Breach(0.995, 3 * DAY, 2 * DAY, 4 * DAY), "breach in about 3 days (2 to 4), more than 99 % chance"),
+        (Breach(0.3, 20.0, 10.0, 30.0), "breach in about 20 s (10 to 30), 30 % chance"),
+        (Breach(0.003, None, None, None), "no breach is expected (less than 1 % chance)"),
+        (Breach(1.0, 0.0, 0.0, 0.0), "breached now"),
+    ],
+)
+def test_a_breach_is_said_in_words(breach: Breach, words: str) -> None:
+    assert breach.words() == words

@@ -42,6 +42,22 @@ def test_a_picture_is_drawn_and_what_is_unusual_is_said(tmp_path: Path) -> None:
     assert path.with_suffix(".svg").read_text().startswith("<?xml")
 
 
+def test_a_forecast_is_said_and_drawn(tmp_path: Path) -> None:
+    path, picture = tmp_path / "series" / "one.csv", tmp_path / "ahead.svg"
+    write(path)
+    done = CliRunner().invoke(app, ["forecast", str(path), "--hours", "6", "--threshold", "200", "--out", str(picture)])
+    assert done.exit_code == 0, done.output
+    lines = done.output.splitlines()
+    assert lines[0].startswith("by: ")
+    assert lines[1].startswith("2023-12-19 00:25Z  ")
+    assert len([line for line in lines if "Z  " in line]) == 12
+    assert "200: no breach is expected (less than 1 % chance)" in lines
+    assert picture.read_text().startswith("<?xml")
+    done = CliRunner().invoke(app, ["forecast", str(path), "--hours", "6000"])
+    assert done.exit_code == 2
+    assert "can be looked" in done.output
+
+
 def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "bad.csv"
     path.write_text("timestamp,value\n2026-01-01 00:00:00,1\nyesterday,2\n")

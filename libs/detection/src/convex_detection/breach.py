@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from convex_detection.edges import tail
 from convex_detection.grid import Flags, Numbers
+
+_UNITS: Final = ((86_400.0, "days"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,18 @@ class Breach:
     median: float | None
     early: float | None
     late: float | None
+
+    def words(self) -> str:
+        """For a person: "breach in about 40 min (30 to 55), 92 % chance"."""
+        chance = "more than 99" if self.probability > 0.99 else "less than 1" if self.probability < 0.01 else ""
+        chance = f"{chance or format(100 * self.probability, '.0f')} %"
+        if self.median is None or self.early is None or self.late is None:
+            return f"no breach is expected ({chance} chance)"
+        if self.late <= 0.0:
+            return "breached now"
+        size, unit = next((size, unit) for size, unit in _UNITS if self.median >= 1.5 * size or size == 1.0)
+        median, early, late = (f"{seconds / size:.0f}" for seconds in (self.median, self.early, self.late))
+        return f"breach in about {median} {unit} ({early} to {late}), {chance} chance"
 
 
 def breach_of(paths: Numbers, told: Flags, threshold: float, after: Numbers, *, now: bool = False) -> Breach:
