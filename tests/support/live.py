@@ -10,6 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -95,8 +96,10 @@ async def live_gateway(
     terms: Terms | None = None,
     timing: Timing | None = None,
     history: Callable[[AsyncDatabase], History] = History,
+    certificate: Path | None = None,
     **settings: Any,
 ) -> AsyncIterator[LiveGateway]:
+    """With a `certificate` (its key and itself, in one file) it speaks TLS."""
     database = AsyncDatabase(database_url, "live-tests", size=4, limits=Limits(connect=2, statement=3, checkout=2))
     metrics = Metrics(CollectorRegistry())
     measures = Measures()
@@ -137,6 +140,7 @@ async def live_gateway(
         http=HeadLimit,
         log_level="warning",
         lifespan="off",
+        ssl_certfile=certificate,
         **options(gateway.settings.ws_server),
     )
     server = DrainingServer(config, hub.drain)
@@ -146,7 +150,8 @@ async def live_gateway(
     while not server.started:
         await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    running = LiveGateway(f"ws://127.0.0.1:{port}/ws", hub, database, metrics, sessions, server, serving)
+    scheme = "ws" if certificate is None else "wss"
+    running = LiveGateway(f"{scheme}://127.0.0.1:{port}/ws", hub, database, metrics, sessions, server, serving)
     try:
         yield running
     finally:
