@@ -57,7 +57,7 @@ def held(gateway: LiveGateway) -> dict[str, Any]:
     return {
         "active": int(gateway.metrics.websocket_connections_active._value.get()),
         "subscriptions": int(gateway.metrics.websocket_subscriptions_active._value.get()),
-        "people": sum(lobby.admission._users.values()) + len(lobby.admission._users),
+        "people": sum(counts.total() for counts in lobby.admission._users.values()) + len(lobby.admission._users),
         "workspaces": sum(lobby.admission._workspaces.values()),
         "addresses": sum(lobby.admission._addresses.values()),
         "in feeds": sum(len(feed.sockets) for feed in gateway.hub._feeds.values()),

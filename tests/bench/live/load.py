@@ -57,7 +57,7 @@ class Client:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._process.stdout, selectors.EVENT_READ)
         try:
-            self._until("open", within=120)
+            self._until("open", within=60 + self.count / 20)  # it gives up itself where nothing goes on any more
             times = _numbers(connects)
             self.connects = Connects(list(zip(times[::3], times[1::3], times[2::3], strict=True)))
         except BaseException:

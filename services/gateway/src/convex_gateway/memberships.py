@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from convex_common.domain.role import Role
@@ -41,7 +40,7 @@ class Memberships:
         self._counts = CacheCounts("members", metrics, measures)
         self._clock = clock
         self._remembered = remembered
-        self._known: OrderedDict[Key, tuple[Role | None, float]] = OrderedDict()
+        self._known: dict[Key, tuple[Role | None, float]] = {}  # the one that was used last is the last one
         self._asked: dict[Key, asyncio.Task[Role | None]] = {}
         self._forgotten = 0
 
@@ -52,7 +51,7 @@ class Memberships:
         if known is not None:
             role, until = known
             if self._clock() < until:
-                self._known.move_to_end(key)
+                self._known[key] = self._known.pop(key)
                 self._counts.hit(workspace_id)
                 return role
         self._counts.miss(workspace_id)
@@ -80,10 +79,10 @@ class Memberships:
         role = await self._look_up(*key)
         if forgotten != self._forgotten:
             return role  # somebody's has changed meanwhile, perhaps this one's
+        self._known.pop(key, None)
         self._known[key] = (role, self._clock() + (ABSENT_SECONDS if role is None else FRESH_SECONDS))
-        self._known.move_to_end(key)
         if len(self._known) > self._remembered:
-            self._known.popitem(last=False)
+            del self._known[next(iter(self._known))]
         return role
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import uuid
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -125,7 +124,7 @@ class TokenReader:
             raise ValueError("an algorithm belongs to one source")
         self._audience = audience
         self._remembered = remembered
-        self._known: OrderedDict[bytes, Verified] = OrderedDict()
+        self._known: dict[bytes, Verified] = {}  # the one that was used last is the last one
         self._workspaces: dict[uuid.UUID, uuid.UUID] = {}
 
     async def read(self, token: str, now: float) -> Claims:
@@ -138,16 +137,14 @@ class TokenReader:
     async def verified(self, token: str, now: float) -> Verified:
         """The same with what verified it, for who looks `again` later and would not keep the token."""
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-        known = self._known.get(digest)
+        known = self._known.pop(digest, None)
         if known is None or not known.holds:
             known = await self._verified(token)
-            self._known[digest] = known
-            if len(self._known) > self._remembered:
-                self._known.popitem(last=False)
-        self._known.move_to_end(digest)
         if known.claims.expires_at <= now:
-            self._known.pop(digest, None)
             raise _expired()
+        self._known[digest] = known
+        if len(self._known) > self._remembered:
+            del self._known[next(iter(self._known))]
         return known
 
     def again(self, known: Verified, now: float) -> Claims:

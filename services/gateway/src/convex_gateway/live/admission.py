@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeVar
@@ -36,7 +36,7 @@ class Admission:
     max_per_workspace: int = 0
     max_per_address: int = 0
     connect_rate: float = 0
-    _users: Counter[tuple[UUID, str]] = field(default_factory=Counter)
+    _users: defaultdict[UUID, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     _workspaces: Counter[UUID] = field(default_factory=Counter)
     _addresses: Counter[str] = field(default_factory=Counter)
     _buckets: dict[str, _Bucket] = field(default_factory=dict)
@@ -56,19 +56,20 @@ class Admission:
 
     def sign_in(self, workspace_id: UUID, user_id: str) -> Refusal | None:
         """A connection is this person's; what is not refused must `sign_out` later."""
-        person = (workspace_id, user_id)
-        if self.max_per_user and self._users[person] >= self.max_per_user:
+        if self.max_per_user and self._users[workspace_id][user_id] >= self.max_per_user:
             return Refusal.USER_FULL
         if self.max_per_workspace and self._workspaces[workspace_id] >= self.max_per_workspace:
             return Refusal.WORKSPACE_FULL
-        self._users[person] += 1
+        self._users[workspace_id][user_id] += 1
         self._workspaces[workspace_id] += 1
         return None
 
     def sign_out(self, workspace_id: UUID, user_id: str) -> None:
         """The person's connection is gone."""
-        _less(self._users, (workspace_id, user_id))
+        _less(self._users[workspace_id], user_id)
         _less(self._workspaces, workspace_id)
+        if not self._users[workspace_id]:
+            del self._users[workspace_id]
 
     def _take(self, address: str, now: float) -> bool:
         """A token of the address's bucket, which holds a second's worth."""

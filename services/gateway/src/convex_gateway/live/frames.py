@@ -1,7 +1,7 @@
 """WebSocket frames (RFC 6455) without any I/O: a client's bytes in, events out; payloads in, a server's frames out.
 
-No extensions, so no reserved bits. An idle parser holds nothing but its limit. What was announced is never allocated
-before it comes, and whatever the cuts between two reads, a byte costs the same.
+No extensions, so no reserved bits. An idle parser holds nothing but its limit, and need not be kept. What was announced
+is never allocated before it comes, and whatever the cuts between two reads, a byte costs the same.
 """
 
 from __future__ import annotations
@@ -128,6 +128,11 @@ class Parser:
         self._max = max_message
         self._message: _Message | None = None
         self._rest: bytes | None = b""  # a header's or a control frame's beginning; None after the end
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is between two messages, and another one could go on in its place."""
+        return self._message is None and self._rest == b""
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete. Raises `FrameFault` once; after that or a close nothing is taken."""

@@ -50,6 +50,7 @@ class LeanProtocol(asyncio.Protocol):
     __slots__ = (
         "_connections",
         "_listener",
+        "_max_message",
         "_opening",
         "_parser",
         "_reading",
@@ -73,7 +74,8 @@ class LeanProtocol(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._opening: _Opening | None = _Opening(self, config, server_state, app_state)
         self._listener: Listener | None = None
-        self._parser = Parser(config.ws_max_size)
+        self._max_message = config.ws_max_size
+        self._parser: Parser | None = None  # while a message is not complete, and after the end
         self._reading = True
         self._timer: asyncio.TimerHandle | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -221,12 +223,15 @@ class LeanProtocol(asyncio.Protocol):
         self._read(data)
 
     def _read(self, data: bytes) -> None:
+        parser = self._parser or Parser(self._max_message)
         try:
-            events = self._parser.feed(data)
+            events = parser.feed(data)
         except FrameFault as fault:
+            self._parser = parser
             self._handle(fault.events)
             self._break(CloseCode(fault.code), fault.reason)
         else:
+            self._parser = None if parser.idle else parser
             self._handle(events)
 
     def _handle(self, events: list[Event]) -> None:

@@ -24,7 +24,7 @@ from convex_gateway.live.handshake import Credentials
 from convex_gateway.live.lobby import Lobby
 from convex_gateway.live.protocol import Auth, Ping, Subscribe, Unsubscribe
 from convex_gateway.live.socket import Socket
-from convex_gateway.live.subscriptions import Subscriptions
+from convex_gateway.live.subscriptions import Subscriptions, at_once
 from convex_gateway.live.traffic import Traffic
 from convex_gateway.live.wire import Wire
 from convex_gateway.principal import Principal
@@ -239,6 +239,8 @@ class Session(Socket):
 
     def _submit(self, feed: WorkspaceFeed, frame: Subscribe | Unsubscribe) -> None:
         if self._subscriptions is None:
+            if isinstance(frame, Subscribe) and at_once(self, feed, frame):
+                return
             hub = self._lobby.hub
             self._subscriptions = Subscriptions(self, feed, hub.frameworks, hub.refresh, self._idle)
         if not self._subscriptions.submit(frame):

@@ -30,6 +30,34 @@ log = logging.getLogger(__name__)
 Errand: TypeAlias = Subscribe | Unsubscribe
 
 
+def at_once(socket: Socket, feed: WorkspaceFeed, asked: Subscribe) -> bool:
+    """Subscribe a socket that has nothing yet to the whole workspace, where nothing has to be looked up or replayed.
+
+    So most connections begin. False where it takes more than that, which `Subscriptions` does.
+    """
+    if asked.framework_id is not None or socket.interests or socket.told_stale:
+        return False
+    if feed.stale or not feed.started.is_set():
+        return False
+    epoch, position, since = feed.epoch, feed.position, asked.since
+    if since is not None and (since.epoch != epoch or since.offset != position):
+        return False
+    socket.cursor = socket.told = position
+    _enlist(socket, feed, None, position)
+    socket.live = True
+    told = protocol.subscribed(feed.workspace_id, None, epoch=epoch, offset=position, recovered=True, replayed=0)
+    if socket.send(text_frame(told)):
+        feed.traffic.sent()
+    return True
+
+
+def _enlist(socket: Socket, feed: WorkspaceFeed, scope: Scope, after: int) -> None:
+    """Before the client is told: a client that is too slow for that is closed, and then nothing of it may stay."""
+    if socket.interests.add(scope, after):
+        feed.enlist(socket, scope)
+        feed.traffic.subscriptions(+1)
+
+
 class Subscriptions:
     """Works through a socket's requests one by one, beside its conversation: a replay holds up no ping.
 
@@ -130,6 +158,7 @@ class Subscriptions:
             return False
         after = missed.after if replayed is not None else upto
         socket.told = max(after, upto)
+        _enlist(socket, feed, scope, after)
         self._tell(
             protocol.subscribed(
                 feed.workspace_id,
@@ -140,9 +169,6 @@ class Subscriptions:
                 replayed=replayed or 0,
             )
         )
-        if socket.interests.add(scope, after):
-            feed.enlist(socket, scope)
-            self._traffic.subscriptions(+1)
         if replayed:
             await self._replay(missed, replayed)
         return True
