@@ -85,7 +85,7 @@ openapi: $(STAMP) $(NODE_STAMP) ## the TypeScript SDK's types, from the gateway'
 bench: $(STAMP) ## measure speed beside the peers
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-bench-live: $(STAMP) ## measure the live feed beside stock servers and the limit, and in a browser
+bench-live: $(STAMP) $(PAGES) ## measure the live feed beside stock servers and the limit, and in a browser
 	@$(BIN)/python -m tests.bench.live $(ARGS)
 
 bench-detection: $(STAMP) ## how well the detector finds what people labelled, where NAB names such a folder
