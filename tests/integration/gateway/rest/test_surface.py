@@ -147,7 +147,8 @@ def test_every_operation_describes_its_errors_as_problems(api: Api) -> None:
 def test_bounds_are_described_and_what_cannot_be_had_yet_is_not(api: Api) -> None:
     schemas = api.get("/openapi.json").json()["components"]["schemas"]
     for draft in ("RuleDraft", "RulePatch"):
-        assert schemas[draft]["properties"]["alert_type"]["enum"] == ["milestone", "performance", "threshold"]
+        had = ["anomaly", "forecast", "milestone", "performance", "threshold"]
+        assert schemas[draft]["properties"]["alert_type"]["enum"] == had
         assert schemas[draft]["properties"]["for_seconds"]["maximum"] == 86_400
     for draft in ("ChannelDraft", "ChannelPatch"):
         assert schemas[draft]["properties"]["kind"]["enum"] == ["email", "in_app", "slack", "webhook"]

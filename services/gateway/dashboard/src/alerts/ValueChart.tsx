@@ -8,7 +8,7 @@ import { moment, Section } from "../design";
 import { number } from "../live/words";
 import { answered } from "../rest/answered";
 import { useApi } from "../session/useApi";
-import { bandsOf, marksOf, periodOf } from "./episodes";
+import { bandsOf, marksOf, periodOf, usualAt } from "./episodes";
 import { useTimeline } from "./Timeline";
 import styles from "./ValueChart.module.css";
 
@@ -52,6 +52,21 @@ export function ValueChart({ alert }: { alert: Alert }) {
       );
     },
   });
+  const usual = useQuery({
+    queryKey: ["rules", ruleId, "backtest", labels, alert.triggered_at, ended],
+    enabled: Boolean(metric) && rule.data?.alert_type === "anomaly",
+    staleTime: 60_000,
+    retry: false,
+    queryFn: () => {
+      const [from, to] = periodOf(alert, Date.now());
+      return answered(
+        api.POST("/api/v1/rules/{rule_id}/backtest", {
+          params: { path: { rule_id: ruleId ?? "" } },
+          body: { labels, from: new Date(from).toISOString(), to: new Date(to).toISOString() },
+        }),
+      );
+    },
+  });
   const { data: timeline } = useTimeline(alert.id);
   const points = observed.data?.series[0]?.points;
   if (!metric || points === undefined || points.length < 2) {
@@ -64,10 +79,18 @@ export function ValueChart({ alert }: { alert: Alert }) {
   }
   return (
     <Section title={metric}>
-      <Chart alert={alert} points={points} timeline={timeline ?? []} />
+      <Chart alert={alert} points={points} usual={usual.data?.series[0]?.band ?? NONE} timeline={timeline ?? []} />
     </Section>
   );
 }
+
+interface Usual {
+  at: string;
+  low: number;
+  high: number;
+}
+
+const NONE: readonly Usual[] = [];
 
 interface Point {
   at: string;
@@ -79,10 +102,13 @@ interface Point {
 function Chart({
   alert,
   points,
+  usual,
   timeline,
 }: {
   alert: Alert;
   points: readonly Point[];
+  /** The band of what was usual; empty where no rule learns it. */
+  usual: readonly Usual[];
   timeline: readonly TimelineEntry[];
 }) {
   const holder = useRef<HTMLDivElement>(null);
@@ -94,8 +120,9 @@ function Chart({
       points.map(({ avg }) => avg),
       points.map(({ min }) => min),
       points.map(({ max }) => max),
+      ...usualAt(points, usual),
     ],
-    [points],
+    [points, usual],
   );
   const told = useRef({ alert, timeline, now: Date.now() });
   told.current = { alert, timeline, now: Date.now() };
@@ -136,6 +163,7 @@ function Chart({
       <figcaption className={styles["legend"]}>
         <span className={styles["line"]}>value</span>
         {alert.threshold_value === null ? null : <span className={styles["threshold"]}>threshold</span>}
+        {usual.length === 0 ? null : <span className={styles["usual"]}>usual</span>}
         <span className={styles["band"]}>firing</span>
         <span className={styles["mark"]}>acknowledged or resolved</span>
       </figcaption>
@@ -191,8 +219,13 @@ function options(
       { stroke: accent ?? "", width: 1.5, points: none },
       { stroke: "transparent", points: none },
       { stroke: "transparent", points: none },
+      { stroke: "transparent", points: none },
+      { stroke: "transparent", points: none },
     ],
-    bands: [{ series: [3, 2], fill: "rgb(99 102 241 / 15%)" }],
+    bands: [
+      { series: [3, 2], fill: "rgb(99 102 241 / 15%)" },
+      { series: [5, 4], fill: "rgb(34 197 94 / 14%)" },
+    ],
     hooks: {
       drawClear: [
         (chart) => {

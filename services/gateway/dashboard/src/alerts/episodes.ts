@@ -42,3 +42,20 @@ export function marksOf(alert: Alert, timeline: readonly TimelineEntry[]): numbe
     if (time !== null && timeline.length === 0) marks.add(Date.parse(time));
   return [...marks];
 }
+
+/** From where to where a value was usual at each point's time, as it was expected last before; null before the first. */
+export function usualAt(
+  points: readonly { at: string }[],
+  usual: readonly { at: string; low: number; high: number }[],
+): [low: (number | null)[], high: (number | null)[]] {
+  const low: (number | null)[] = [];
+  const high: (number | null)[] = [];
+  let next = 0;
+  for (const { at } of points) {
+    while (next < usual.length && Date.parse(usual[next]?.at ?? "") <= Date.parse(at)) next += 1;
+    const known = usual[next - 1];
+    low.push(known?.low ?? null);
+    high.push(known?.high ?? null);
+  }
+  return [low, high];
+}

@@ -1,6 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { gapped, type Point, preview } from "../../src/pages/rules/firing";
-import { changedMeanwhile, changesOf, draftOf, emptyForm, formOf, type RuleDraft } from "../../src/pages/rules/form";
+import {
+  changedMeanwhile,
+  changesOf,
+  draftOf,
+  emptyForm,
+  formOf,
+  ofType,
+  type RuleDraft,
+} from "../../src/pages/rules/form";
 import { type Decision, sentence } from "../../src/pages/rules/sentence";
 
 const DECISION: Decision = {
@@ -25,6 +33,9 @@ const RULE: RuleDraft = {
   aggregation: "avg",
   for_seconds: 60,
   clear_value: 400,
+  sensitivity: null,
+  horizon_seconds: null,
+  probability: null,
   suppression_seconds: 300,
   severity: "warning",
   labels: { team: "shop", env: "prod" },
@@ -41,6 +52,21 @@ describe("the sentence", () => {
       "a window and a hold",
       { window_seconds: 300, aggregation: "avg" as const, for_seconds: 60, clear_value: 400 },
       "Warning when the average of checkout_ms over 5 min is above 500 for 1 min; clears at 400 or below.",
+    ],
+    [
+      "an anomaly",
+      { alert_type: "anomaly", condition: "changes_by" as const, limit: null },
+      "Warning when checkout_ms is unusual for this hour; clears once three values in a row are usual.",
+    ],
+    [
+      "an anomaly beyond a threshold",
+      { alert_type: "anomaly" },
+      "Warning when checkout_ms is unusually high for this hour, and above 500; clears once three values in a row are usual.",
+    ],
+    [
+      "a forecast",
+      { alert_type: "forecast", horizon_seconds: 7200, probability: 0.9 },
+      "Warning when checkout_ms will be above 500 within 2 h, with a probability of 90 % or more; clears once that is expected no more.",
     ],
     ["single values", {}, "Warning when checkout_ms is above 500; clears at 500 or below."],
     [
@@ -183,5 +209,33 @@ describe("the form", () => {
 
   test("tells what somebody else changed", () => {
     expect(changedMeanwhile(RULE, { ...RULE, threshold_value: 1, name: "Other" })).toEqual(["name", "threshold"]);
+  });
+});
+
+describe("a rule that learns", () => {
+  test("an anomaly needs no limit, and says nothing of what other types say", () => {
+    const form = { ...formOf(RULE), ...ofType("anomaly", "equals"), limit: "", sensitivity: "0.7" };
+    const { draft, faults } = draftOf(form);
+    expect(faults).toEqual({});
+    expect(draft).toMatchObject({ condition: "changes_by", threshold_value: null, change_percentage: null });
+    expect(draft).toMatchObject({ sensitivity: 0.7, window_seconds: null, aggregation: null, clear_value: null });
+    expect(draftOf(formOf(draft)).draft).toEqual(draft);
+    expect(draftOf({ ...form, sensitivity: "1" }).faults).toHaveProperty("sensitivity");
+  });
+
+  test("a forecast has a limit, a horizon and a probability", () => {
+    const form = { ...formOf(RULE), ...ofType("forecast", "equals"), probability: "92.5" };
+    const { draft, faults } = draftOf(form);
+    expect(faults).toEqual({});
+    expect(draft).toMatchObject({
+      condition: "above",
+      threshold_value: 500,
+      horizon_seconds: 14_400,
+      probability: 0.925,
+    });
+    expect(draft).toMatchObject({ for_seconds: 0, clear_value: null, window_seconds: null, sensitivity: null });
+    expect(draftOf(formOf(draft)).draft).toEqual(draft);
+    expect(draftOf({ ...form, limit: "" }).faults).toHaveProperty("threshold_value");
+    expect(draftOf({ ...form, probability: "100" }).faults).toHaveProperty("probability");
   });
 });

@@ -12,7 +12,7 @@ from convex_common.domain.conditions import Sample
 from convex_detection.detector import Detector, resume
 from convex_detection.score import Score
 
-TAIL: Final = 32
+TAIL: Final = 8
 """Values kept beside a packed state before it is packed anew: packing costs as much as a dozen updates."""
 
 Learner = tuple[uuid.UUID, str]

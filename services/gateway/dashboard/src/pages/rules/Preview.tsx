@@ -5,13 +5,20 @@ import styles from "../../forms/forms.module.css";
 import { said } from "../../forms/length";
 import { Chart } from "./Chart";
 import { gapped, type Point, preview, type Span } from "./firing";
+import { learns, type RuleDraft } from "./form";
 import own from "./rules.module.css";
 import type { Decision } from "./sentence";
-import { RANGES, useObserved } from "./usePreview";
+import { RANGES, useObserved, useTried } from "./usePreview";
 
 /** What the rule would have made of the metric's recent values. */
-export function Preview(props: { framework_id: string; decision: Decision; onLimit: (limit: number) => void }) {
-  const { framework_id, decision, onLimit } = props;
+export function Preview(props: {
+  framework_id: string;
+  decision: Decision;
+  draft: RuleDraft;
+  onLimit: (limit: number) => void;
+}) {
+  const { framework_id, decision, draft, onLimit } = props;
+  const learning = learns(draft.alert_type);
   const [hours, setHours] = useState<string>("1");
   const [chosen, setChosen] = useState(0);
   const metric = useDeferredValue(decision.metric);
@@ -22,7 +29,17 @@ export function Preview(props: { framework_id: string; decision: Decision; onLim
     [series],
   );
   const step = data?.step_seconds ?? 0;
-  const { compared, spans } = useMemo(() => preview(decision, points, step), [decision, points, step]);
+  const tried = useTried(draft, hours);
+  const here = useMemo(() => preview(decision, points, step), [decision, points, step]);
+  const spans = useMemo<Span[]>(() => {
+    if (!learning) return here.spans;
+    const firings = tried.data?.series.find(({ labels }) => named(labels) === named(series?.labels ?? {}))?.firings;
+    return (firings ?? []).map(({ began_at, ended_at }) => ({
+      from: Date.parse(began_at) / 1000,
+      to: ended_at === null ? null : Date.parse(ended_at) / 1000,
+    }));
+  }, [learning, here, tried.data, series]);
+  const compared = useMemo(() => (learning ? points.map(({ last }) => last) : here.compared), [learning, points, here]);
   const times = useMemo(() => points.map(({ at }) => at), [points]);
   const drawn = useMemo(() => gapped(times, compared, step), [times, compared, step]);
   const many = (data?.series.length ?? 0) > 1;
@@ -61,10 +78,15 @@ export function Preview(props: { framework_id: string; decision: Decision; onLim
             onLimit={onLimit}
             label={`${decision.metric} over ${said(Number(hours) * 3600)}`}
           />
-          <p aria-live="polite">{outcome(spans, times)}</p>
+          <p aria-live="polite">
+            {learning && tried.data === undefined ? "Looking back, value by value…" : outcome(spans, times)}
+          </p>
+          {learning && tried.error ? <Problem error={tried.error} /> : null}
           <p className={styles["hint"]}>
-            An approximation over spans of {said(Math.max(1, Math.round(step)))}; what counts is what the processor
-            decides on each value. {series?.cut ? "The oldest values are left out." : ""}
+            {learning
+              ? "Decided as the processor decides, from what was known at each moment."
+              : `An approximation over spans of ${said(Math.max(1, Math.round(step)))}; what counts is what the processor decides on each value.`}{" "}
+            {series?.cut ? "The oldest values are left out." : ""}
           </p>
         </>
       )}

@@ -4,7 +4,7 @@ import { LabelsField } from "../../forms/LabelsField";
 import { LengthField } from "../../forms/LengthField";
 import { type Faults, faultOf } from "../../forms/problems";
 import { useChannels, useFrameworks } from "../../rest/nouns";
-import { type AlertType, CHANGEABLE, type RuleForm as Form, type Severity } from "./form";
+import { type AlertType, CHANGEABLE, type RuleForm as Form, learns, ofType, type Severity } from "./form";
 import type { Aggregation, Condition } from "./sentence";
 import { useMetrics } from "./usePreview";
 
@@ -15,6 +15,8 @@ const TYPES: Record<AlertType, string> = {
   threshold: "A value that should stay within a limit.",
   performance: "How fast, or how well, something works.",
   milestone: "A goal that is reached.",
+  anomaly: "What is unusual for the series at this hour; its rhythm is learnt.",
+  forecast: "A limit that will be passed within a time.",
 };
 
 const CONDITIONS: readonly { value: Condition; label: string }[] = [
@@ -22,6 +24,17 @@ const CONDITIONS: readonly { value: Condition; label: string }[] = [
   { value: "below", label: "is below" },
   { value: "equals", label: "is exactly" },
   { value: "changes_by", label: "changes by, in percent" },
+];
+
+const OF_ANOMALY: readonly { value: Condition; label: string }[] = [
+  { value: "changes_by", label: "is unusual, on either side" },
+  { value: "above", label: "is unusually high" },
+  { value: "below", label: "is unusually low" },
+];
+
+const OF_FORECAST: readonly { value: Condition; label: string }[] = [
+  { value: "above", label: "will be above" },
+  { value: "below", label: "will be below" },
 ];
 
 const COMPARED: readonly { value: "value" | Aggregation; label: string }[] = [
@@ -58,7 +71,9 @@ export interface RuleFormProps {
 export function RuleForm({ form, onChange, faults, exists }: RuleFormProps) {
   const { data: frameworks } = useFrameworks();
   const metrics = useMetrics(form.framework_id);
-  const relative = form.condition === "changes_by";
+  const anomaly = form.alert_type === "anomaly";
+  const forecast = form.alert_type === "forecast";
+  const relative = !anomaly && form.condition === "changes_by";
   const fault = (field: string) => faultOf(faults, field);
   const compared = form.windowed ? (relative ? "avg" : form.aggregation) : "value";
 
@@ -96,8 +111,10 @@ export function RuleForm({ form, onChange, faults, exists }: RuleFormProps) {
               { value: "threshold", label: "Threshold" },
               { value: "performance", label: "Performance" },
               { value: "milestone", label: "Milestone" },
+              { value: "anomaly", label: "Anomaly" },
+              { value: "forecast", label: "Forecast" },
             ]}
-            onChange={(alert_type) => onChange({ alert_type: alert_type as AlertType })}
+            onChange={(alert_type) => onChange(ofType(alert_type as AlertType, form.condition))}
           />
         </div>
         <Field label="Metric" error={fault("metric")} hint="As it is sent with the observations.">
@@ -131,46 +148,82 @@ export function RuleForm({ form, onChange, faults, exists }: RuleFormProps) {
             label="Condition"
             value={form.condition}
             error={fault("condition")}
-            options={CONDITIONS}
+            options={anomaly ? OF_ANOMALY : forecast ? OF_FORECAST : CONDITIONS}
             onChange={(condition) => onChange({ condition })}
           />
-          <TextField
-            label={relative ? "Percent" : "Threshold"}
-            inputMode="decimal"
-            placeholder={relative ? "20" : "500"}
-            value={form.limit}
-            error={fault(relative ? "change_percentage" : "threshold_value")}
-            onChange={(change) => onChange({ limit: change.target.value })}
-          />
-        </div>
-        <div className={styles["row"]}>
-          <Select<string>
-            label={relative ? "Change" : "What is compared"}
-            value={compared}
-            error={fault("aggregation")}
-            options={relative ? CHANGED : COMPARED}
-            onChange={(value) =>
-              onChange(value === "value" ? { windowed: false } : { windowed: true, aggregation: value as Aggregation })
-            }
-          />
-          {form.windowed ? (
-            <LengthField
-              label="Window"
-              value={form.window}
-              error={fault("window_seconds")}
-              onChange={(window) => onChange({ window })}
+          {anomaly && form.condition === "changes_by" ? null : (
+            <TextField
+              label={relative ? "Percent" : "Threshold"}
+              inputMode="decimal"
+              placeholder={anomaly ? "none" : relative ? "20" : "500"}
+              hint={anomaly ? "Only what is beyond it counts." : undefined}
+              value={form.limit}
+              error={fault(relative ? "change_percentage" : "threshold_value")}
+              onChange={(change) => onChange({ limit: change.target.value })}
             />
-          ) : null}
+          )}
         </div>
-        <div className={styles["row"]}>
-          <LengthField
-            label="Hold"
-            value={form.hold}
-            hint="How long it has to be so before it fires; 0 is at once."
-            error={fault("for_seconds")}
-            onChange={(hold) => onChange({ hold })}
+        {anomaly ? (
+          <TextField
+            label="Sensitivity"
+            inputMode="decimal"
+            value={form.sensitivity}
+            hint="From 0 to 1: the higher, the more is told. 0.5 is what a person wants to know."
+            error={fault("sensitivity")}
+            onChange={(change) => onChange({ sensitivity: change.target.value })}
           />
-          {form.condition === "equals" ? null : (
+        ) : null}
+        {forecast ? (
+          <div className={styles["row"]}>
+            <LengthField
+              label="Within"
+              value={form.horizon}
+              error={fault("horizon_seconds")}
+              onChange={(horizon) => onChange({ horizon })}
+            />
+            <TextField
+              label="Probability, in percent"
+              inputMode="decimal"
+              value={form.probability}
+              error={fault("probability")}
+              onChange={(change) => onChange({ probability: change.target.value })}
+            />
+          </div>
+        ) : null}
+        {learns(form.alert_type) ? null : (
+          <div className={styles["row"]}>
+            <Select<string>
+              label={relative ? "Change" : "What is compared"}
+              value={compared}
+              error={fault("aggregation")}
+              options={relative ? CHANGED : COMPARED}
+              onChange={(value) =>
+                onChange(
+                  value === "value" ? { windowed: false } : { windowed: true, aggregation: value as Aggregation },
+                )
+              }
+            />
+            {form.windowed ? (
+              <LengthField
+                label="Window"
+                value={form.window}
+                error={fault("window_seconds")}
+                onChange={(window) => onChange({ window })}
+              />
+            ) : null}
+          </div>
+        )}
+        <div className={styles["row"]}>
+          {forecast ? null : (
+            <LengthField
+              label="Hold"
+              value={form.hold}
+              hint="How long it has to be so before it fires; 0 is at once."
+              error={fault("for_seconds")}
+              onChange={(hold) => onChange({ hold })}
+            />
+          )}
+          {form.condition === "equals" || learns(form.alert_type) ? null : (
             <TextField
               label="Clear value"
               inputMode="decimal"

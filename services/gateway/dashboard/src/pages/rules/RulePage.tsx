@@ -205,6 +205,7 @@ function Editor({ rule, start }: { rule: Rule | undefined; start: Form | null })
           <Preview
             framework_id={draft.framework_id}
             decision={decision}
+            draft={draft}
             onLimit={(limit) => change({ limit: String(limit) })}
           />
         </section>

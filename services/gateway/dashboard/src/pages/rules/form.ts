@@ -3,7 +3,7 @@ import { type Length, lengthOf, numberOf, secondsOf } from "../../forms/length";
 import type { Faults } from "../../forms/problems";
 import type { Aggregation, Condition, Decision } from "./sentence";
 
-export type AlertType = "threshold" | "performance" | "milestone";
+export type AlertType = "threshold" | "performance" | "milestone" | "anomaly" | "forecast";
 export type Severity = "info" | "warning" | "error" | "critical";
 
 /** What of a rule is written: the body of POST /rules. */
@@ -19,6 +19,11 @@ export interface RuleDraft {
   aggregation: Aggregation | null;
   for_seconds: number;
   clear_value: number | null;
+  /** Of anomaly rules only. */
+  sensitivity: number | null;
+  /** Of forecast rules only, as the probability. */
+  horizon_seconds: number | null;
+  probability: number | null;
   suppression_seconds: number;
   severity: Severity;
   labels: Record<string, string>;
@@ -40,6 +45,12 @@ export interface RuleForm {
   aggregation: Aggregation;
   hold: Length;
   clear: string;
+  /** Of anomaly rules: from 0 to 1, as typed. */
+  sensitivity: string;
+  /** Of forecast rules. */
+  horizon: Length;
+  /** In percent. */
+  probability: string;
   quiet: Length;
   severity: Severity;
   labels: Pair[];
@@ -62,6 +73,9 @@ export function emptyForm(framework_id: string): RuleForm {
     aggregation: "avg",
     hold: { amount: "0", unit: "min" },
     clear: "",
+    sensitivity: "0.5",
+    horizon: { amount: "4", unit: "h" },
+    probability: "80",
     quiet: { amount: "5", unit: "min" },
     severity: "warning",
     labels: [],
@@ -85,6 +99,9 @@ export function formOf(rule: RuleDraft): RuleForm {
     aggregation: rule.aggregation ?? "avg",
     hold: lengthOf(rule.for_seconds),
     clear: rule.clear_value === null ? "" : String(rule.clear_value),
+    sensitivity: String(rule.sensitivity ?? 0.5),
+    horizon: lengthOf(rule.horizon_seconds ?? 14_400),
+    probability: String(Math.round((rule.probability ?? 0.8) * 1e6) / 1e4),
     quiet: lengthOf(rule.suppression_seconds),
     severity: rule.severity,
     labels: pairsOf(rule.labels),
@@ -99,18 +116,24 @@ const DAY = 86_400;
 /** The body to send, and what is wrong with the form as far as one can tell here; the server has the last word. */
 export function draftOf(form: RuleForm): { draft: RuleDraft; faults: Faults } {
   const faults: Record<string, string> = {};
-  const relative = form.condition === "changes_by";
+  const anomaly = form.alert_type === "anomaly";
+  const forecast = form.alert_type === "forecast";
+  const learns = anomaly || forecast;
+  const relative = !anomaly && form.condition === "changes_by";
   const limitName = relative ? "change_percentage" : "threshold_value";
 
-  const limit = numberOf(form.limit);
-  if (limit === null) {
+  const eitherSide = anomaly && form.condition === "changes_by";
+  const limit = eitherSide ? null : numberOf(form.limit);
+  if (anomaly && (eitherSide || form.limit.trim() === "")) {
+    // Whatever is unusual counts.
+  } else if (limit === null) {
     faults[limitName] = form.limit.trim() === "" ? "Say at which value." : "Is no number.";
   } else if (relative && limit <= 0) {
     faults[limitName] = "Must be above 0.";
   }
 
-  const window = form.windowed ? secondsOf(form.window) : null;
-  if (form.windowed && (window === null || window < 1 || window > DAY)) {
+  const window = form.windowed && !learns ? secondsOf(form.window) : null;
+  if (form.windowed && !learns && (window === null || window < 1 || window > DAY)) {
     faults["window_seconds"] = "From 1 second to 1 day.";
   }
   const hold = secondsOf(form.hold);
@@ -118,13 +141,22 @@ export function draftOf(form: RuleForm): { draft: RuleDraft; faults: Faults } {
   const quiet = secondsOf(form.quiet);
   if (quiet === null || quiet > 7 * DAY) faults["suppression_seconds"] = "From 0 to 7 days.";
 
-  const typedClear = form.condition === "equals" ? "" : form.clear.trim();
+  const typedClear = form.condition === "equals" || learns ? "" : form.clear.trim();
   const clear = typedClear === "" ? null : numberOf(typedClear);
   if (typedClear !== "" && clear === null) faults["clear_value"] = "Is no number.";
   else if (clear !== null && limit !== null) {
     const wrong = clearFault(form.condition, clear, limit);
     if (wrong !== null) faults["clear_value"] = wrong;
   }
+
+  const sensitivity = anomaly ? numberOf(form.sensitivity) : null;
+  if (anomaly && (sensitivity === null || sensitivity <= 0 || sensitivity >= 1))
+    faults["sensitivity"] = "Above 0 and below 1.";
+  const horizon = forecast ? secondsOf(form.horizon) : null;
+  if (forecast && (horizon === null || horizon < 60 || horizon > 7 * DAY))
+    faults["horizon_seconds"] = "From 1 minute to 7 days.";
+  const percent = forecast ? numberOf(form.probability) : null;
+  if (forecast && (percent === null || percent < 50 || percent >= 100)) faults["probability"] = "From 50 to below 100.";
 
   if (form.framework_id === "") faults["framework_id"] = "Choose one.";
   if (form.name.trim() === "") faults["name"] = "Give it a name: alerts carry it.";
@@ -144,8 +176,11 @@ export function draftOf(form: RuleForm): { draft: RuleDraft; faults: Faults } {
     change_percentage: relative ? limit : null,
     window_seconds: window,
     aggregation: window === null || relative ? null : form.aggregation,
-    for_seconds: hold ?? 0,
+    for_seconds: forecast ? 0 : (hold ?? 0),
     clear_value: clear,
+    sensitivity,
+    horizon_seconds: horizon,
+    probability: percent === null ? null : percent / 100,
     suppression_seconds: quiet ?? 300,
     severity: form.severity,
     labels,
@@ -184,6 +219,9 @@ export const CHANGEABLE: readonly (keyof RuleDraft)[] = [
   "aggregation",
   "for_seconds",
   "clear_value",
+  "sensitivity",
+  "horizon_seconds",
+  "probability",
   "suppression_seconds",
   "severity",
   "labels",
@@ -204,7 +242,8 @@ function canonical(value: unknown): string {
 
 /** What decides, of a draft. */
 export function decisionOf(draft: RuleDraft): Decision {
-  return { ...draft, limit: draft.condition === "changes_by" ? draft.change_percentage : draft.threshold_value };
+  const relative = draft.alert_type !== "anomaly" && draft.condition === "changes_by";
+  return { ...draft, limit: relative ? draft.change_percentage : draft.threshold_value };
 }
 
 /** What somebody else changed since the form was filled, by the fields' names. */
@@ -219,6 +258,20 @@ const WORDS: Record<string, string> = {
   window_seconds: "window",
   for_seconds: "hold",
   clear_value: "clear value",
+  horizon_seconds: "horizon",
   suppression_seconds: "quiet time",
   channel_ids: "channels",
 };
+
+/** Whether a type learns a series, so that only the server can say what it would have made of the past. */
+export function learns(type: AlertType): boolean {
+  return type === "anomaly" || type === "forecast";
+}
+
+/** What goes with another type: a condition that it has. */
+export function ofType(type: AlertType, condition: Condition): Pick<RuleForm, "alert_type" | "condition"> {
+  const sided = condition === "above" || condition === "below";
+  if (type === "anomaly") return { alert_type: type, condition: sided ? condition : "changes_by" };
+  if (type === "forecast") return { alert_type: type, condition: sided ? condition : "above" };
+  return { alert_type: type, condition };
+}

@@ -13,6 +13,10 @@ export interface Decision {
   aggregation: Aggregation | null;
   for_seconds: number;
   clear_value: number | null;
+  /** What learns says more; absent: the condition alone decides. */
+  alert_type?: string;
+  horizon_seconds?: number | null;
+  probability?: number | null;
 }
 
 const OF_WINDOW: Record<Aggregation, (metric: string, window: string) => string> = {
@@ -40,6 +44,12 @@ export function sentence(rule: Decision & { severity: string; suppression_second
 /** The condition alone. */
 export function condition(rule: Decision): string {
   const metric = rule.metric.trim() || "the metric";
+  if (rule.alert_type === "anomaly") return `${metric} ${unusual(rule)}`;
+  if (rule.alert_type === "forecast") {
+    const chance = `${number(Math.round((rule.probability ?? 0.8) * 1e6) / 1e4)} %`;
+    const limit = rule.limit === null ? "…" : number(rule.limit);
+    return `${metric} will be ${rule.condition} ${limit} within ${said(rule.horizon_seconds ?? 14_400)}, with a probability of ${chance} or more`;
+  }
   if (rule.condition === "changes_by") {
     const span = rule.window_seconds === null ? "from one value to the next" : `within ${said(rule.window_seconds)}`;
     return `${metric} changes by ${rule.limit === null ? "…" : `${number(rule.limit)} %`} or more ${span}`;
@@ -49,7 +59,15 @@ export function condition(rule: Decision): string {
   return `${what} ${COMPARED[rule.condition]} ${rule.limit === null ? "…" : number(rule.limit)}`;
 }
 
+function unusual({ condition, limit }: Decision): string {
+  if (condition !== "above" && condition !== "below") return "is unusual for this hour";
+  const side = condition === "above" ? "high" : "low";
+  return `is unusually ${side} for this hour${limit === null ? "" : `, and ${condition} ${number(limit)}`}`;
+}
+
 function clearing(rule: Decision): string {
+  if (rule.alert_type === "anomaly") return "clears once three values in a row are usual";
+  if (rule.alert_type === "forecast") return "clears once that is expected no more";
   const { limit, clear_value: clear } = rule;
   switch (rule.condition) {
     case "equals":

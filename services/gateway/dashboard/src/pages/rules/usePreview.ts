@@ -1,6 +1,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { answered, everyPage, from, PAGE } from "../../rest/answered";
 import { useApi } from "../../session/useApi";
+import { learns, type RuleDraft } from "./form";
 
 export const RANGES = [
   { value: "1", label: "1 hour" },
@@ -21,6 +22,25 @@ export function useObserved(framework_id: string, metric: string, hours: string)
       const since = new Date(Date.now() - Number(hours) * 3_600_000).toISOString();
       const query = { framework_id, metric, from: since, points: 720, limit: 10 };
       return answered(api.GET("/api/v1/observations", { params: { query } }));
+    },
+  });
+}
+
+/** What a rule that learns would have made of that time, which only the server can tell. */
+export function useTried(draft: RuleDraft, hours: string) {
+  const api = useApi();
+  const complete = draft.framework_id !== "" && draft.metric !== "";
+  const whole = draft.alert_type === "anomaly" ? draft.sensitivity !== null : draft.threshold_value !== null;
+  return useQuery({
+    queryKey: ["backtest", { ...draft, name: "", labels: {}, channel_ids: null }, hours],
+    enabled: learns(draft.alert_type) && complete && whole,
+    placeholderData: keepPreviousData,
+    staleTime: 60_000,
+    retry: false,
+    queryFn: () => {
+      const since = new Date(Date.now() - Number(hours) * 3_600_000).toISOString();
+      const body = { ...draft, name: draft.name || "preview", labels: {}, channel_ids: null, from: since };
+      return answered(api.POST("/api/v1/rules/backtest", { body }));
     },
   });
 }

@@ -1,0 +1,17 @@
+import { expect, test } from "vitest";
+import { usualAt } from "../src/alerts/episodes";
+
+const at = (minute: number) => `2026-03-02T00:${String(minute).padStart(2, "0")}:00Z`;
+
+test("a point has the band that was expected last before it", () => {
+  const usual = [
+    { at: at(10), low: 1, high: 3 },
+    { at: at(20), low: 2, high: 4 },
+  ];
+  const points = [5, 10, 15, 20, 25].map((minute) => ({ at: at(minute) }));
+  expect(usualAt(points, usual)).toEqual([
+    [null, 1, 1, 2, 2],
+    [null, 3, 3, 4, 4],
+  ]);
+  expect(usualAt(points, [])).toEqual([Array(5).fill(null), Array(5).fill(null)]);
+});
