@@ -24,6 +24,7 @@ from convex_gateway.app import all_parts
 from convex_gateway.ingest.writer import InboxWriter
 from convex_gateway.settings import GatewaySettings
 from tests.security.operations import Described, guarded, open_to_all
+from tests.support.patterns import store_pattern
 from tests.support.postgres import Store
 from tests.support.rest import NO_REDIS, SECRET, Api, Remembered, claims_of, gateway_of, token_of
 
@@ -108,6 +109,9 @@ class World(Api):
             "user_id": "leaver",
             "key_id": self.key("viewer")["id"],
             "item_id": self._put_aside(),
+            "pattern_id": store_pattern(
+                self.database, self.workspace_id, rule, {"severity": {"from": rule["severity"], "to": "info"}}
+            ),
             "silence_id": self.made("/silences", BODIES["create_silence"])["id"],
             "queues.name": "alert",
             "jobs.name": TIMETABLE.jobs[0].name,

@@ -47,7 +47,6 @@ def ask(database: Database, job: str, queue: str) -> None:
             "nonsense: there is no such prediction job; known are predictions",
             id="unknown prediction",
         ),
-        pytest.param(JOB_DUE, "pattern-detection", "skipped", "pattern detection is not available yet", id="patterns"),
     ],
 )
 def test_what_cannot_be_done_is_on_record(

@@ -92,7 +92,7 @@ def test_a_resolve_alone_makes_a_row() -> None:
 
 
 def test_jobs_that_do_not_exist_are_refused_by_name() -> None:
-    with pytest.raises(JobRefused, match="nonsense: there is no such analytics job; known are a, b, pattern-detection"):
+    with pytest.raises(JobRefused, match="nonsense: there is no such analytics job; known are a, b"):
         jobs.analytics({"b": lambda lease: {}, "a": lambda lease: {}})("nonsense")
     with pytest.raises(JobRefused, match="nonsense: there is no such prediction job; known are predictions"):
         jobs.prediction({predictions.NAME: lambda lease: {}})("nonsense")

@@ -265,6 +265,107 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/analytics/patterns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List patterns, those first found last first; the open ones unless another status is asked for
+         * @description List patterns, those first found last first; the open ones unless another status is asked for.
+         */
+        get: operations["list_patterns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/patterns/{pattern_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a pattern
+         * @description Get a pattern.
+         */
+        get: operations["get_pattern"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/patterns/{pattern_id}/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the rule as a pattern proposes
+         * @description It is the change that `PATCH /rules/{rule_id}` makes, with its checks and its record on the audit log. 409 where the
+         *         rule has been changed since the pattern was found: what was previewed would not be what happens.
+         */
+        post: operations["apply_pattern"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/patterns/{pattern_id}/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Dismiss a pattern: it is not proposed again
+         * @description Dismiss a pattern: it is not proposed again.
+         */
+        post: operations["dismiss_pattern"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/patterns/{pattern_id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Preview what the proposed change would have made of the alerts of the last eight weeks
+         * @description The alerts on record are gone through with the rule as it is now and as proposed.
+         */
+        get: operations["preview_pattern"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/analytics/summary": {
         parameters: {
             query?: never;
@@ -2354,6 +2455,14 @@ export interface components {
          */
         Event: "created" | "updated" | "acknowledged" | "unacknowledged" | "resolved" | "reopened" | "snoozed" | "assigned" | "commented" | "flapping" | "suppressed" | "escalated";
         /**
+         * Expected
+         * @description The same alerts with the rule as it is, and as proposed.
+         */
+        Expected: {
+            after: components["schemas"]["ReplayOutcome"];
+            before: components["schemas"]["ReplayOutcome"];
+        };
+        /**
          * FeedPage
          * @description What came after a position; ask for what comes after this page with its `epoch` and `offset`.
          */
@@ -2374,6 +2483,16 @@ export interface components {
             offset: number;
             /** Recovered */
             recovered: boolean;
+        };
+        /**
+         * FieldChange
+         * @description A field of the rule: what it is when the pattern is found, and what is proposed.
+         */
+        FieldChange: {
+            /** From */
+            from: string | boolean | number | null;
+            /** To */
+            to: string | boolean | number | null;
         };
         /**
          * FieldProblem
@@ -3435,6 +3554,117 @@ export interface components {
             scopes: components["schemas"]["Scope"][];
         };
         /**
+         * Pattern
+         * @description What the alert history repeats. Of a pair `lead` is the other rule: of triggered_by the one that is first.
+         */
+        Pattern: {
+            /**
+             * Applied
+             * @description What was changed of the rule
+             */
+            applied: {
+                [key: string]: components["schemas"]["FieldChange"];
+            } | null;
+            /**
+             * Confidence
+             * @description 0 to 100
+             */
+            confidence: number;
+            /** Decided At */
+            decided_at: string | null;
+            /** Decided By */
+            decided_by: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Evidence
+             * @description Counts, times and histograms, by kind: docs/patterns.md
+             */
+            evidence: {
+                [key: string]: unknown;
+            };
+            /**
+             * First Found At
+             * Format: date-time
+             */
+            first_found_at: string;
+            /**
+             * Framework Id
+             * Format: uuid
+             */
+            framework_id: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            kind: components["schemas"]["PatternKind"];
+            /**
+             * Last Found At
+             * Format: date-time
+             */
+            last_found_at: string;
+            /** Lead Framework Id */
+            lead_framework_id: string | null;
+            /** Lead Rule Id */
+            lead_rule_id: string | null;
+            /** Lead Rule Name */
+            lead_rule_name: string | null;
+            /** Occurrences */
+            occurrences: number;
+            recommendation: components["schemas"]["Recommendation"];
+            /**
+             * Rule Id
+             * @description null: another tool's alerts of this name
+             */
+            rule_id: string | null;
+            /** Rule Name */
+            rule_name: string;
+            status: components["schemas"]["PatternStatus"];
+        };
+        /**
+         * PatternKind
+         * @description What it is that repeats.
+         * @enum {string}
+         */
+        PatternKind: "seasonal" | "cyclical" | "escalating" | "correlated" | "triggered_by" | "noisy";
+        /**
+         * PatternPage
+         * @description Patterns, those first found last first.
+         */
+        PatternPage: {
+            /** Items */
+            items: components["schemas"]["Pattern"][];
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last one
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * PatternPreview
+         * @description What the proposed change would have made of the alerts of the last eight weeks.
+         */
+        PatternPreview: {
+            after: components["schemas"]["ReplayOutcome"];
+            before: components["schemas"]["ReplayOutcome"];
+            /** Change */
+            change: {
+                [key: string]: components["schemas"]["FieldChange"];
+            };
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+        };
+        /**
+         * PatternStatus
+         * @description Open until somebody decides, or until it is no longer found.
+         * @enum {string}
+         */
+        PatternStatus: "open" | "applied" | "dismissed" | "ended";
+        /**
          * Point
          * @description What a series did from `at` on, for one step; steps without an observation are left out.
          */
@@ -3649,6 +3879,60 @@ export interface components {
          */
         Receiver: {
             name: string;
+        };
+        /**
+         * Recommendation
+         * @description What to do about it.
+         */
+        Recommendation: {
+            /** Action */
+            action: string;
+            /**
+             * Change
+             * @description Of the rule; empty where there is nothing to be applied
+             */
+            change: {
+                [key: string]: components["schemas"]["FieldChange"];
+            };
+            /** @description When it was found; `preview` counts anew */
+            expected: components["schemas"]["Expected"] | null;
+        };
+        /**
+         * ReplayOutcome
+         * @description What a setting makes of the alerts on record.
+         */
+        ReplayOutcome: {
+            /**
+             * Acknowledged
+             * @description Of what fired: somebody acknowledged it, or resolved it by hand
+             */
+            acknowledged: number;
+            /**
+             * Alerts
+             * @description Alerts that these made: what comes back within the suppression window is one
+             */
+            alerts: number;
+            /**
+             * False Alarms
+             * @description Of what fired: people call it a false alarm
+             */
+            false_alarms: number;
+            /**
+             * Fired
+             * @description Times that the rule fired
+             */
+            fired: number;
+            /**
+             * Notified
+             * @description Times that people were told
+             */
+            notified: number;
+            severity: components["schemas"]["Severity"];
+            /**
+             * Useful
+             * @description Of what fired: people call it useful
+             */
+            useful: number;
         };
         /**
          * Resolution
@@ -5534,6 +5818,445 @@ export interface operations {
             };
             /** @description A field is wrong; nothing was changed */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too much in too short a time: `RateLimit-Policy` tells the limits, `Retry-After` when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something is broken inside */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store cannot be reached; try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_patterns: {
+        parameters: {
+            query?: {
+                kind?: components["schemas"]["PatternKind"] | null;
+                status?: components["schemas"]["PatternStatus"];
+                framework_id?: string | null;
+                rule_id?: string | null;
+                min_confidence?: number;
+                /** @description Items of a page at most */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PatternPage"];
+                };
+            };
+            /** @description There are no valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role or the key's scopes do not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; nothing was changed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too much in too short a time: `RateLimit-Policy` tells the limits, `Retry-After` when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something is broken inside */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store cannot be reached; try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_pattern: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pattern_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pattern"];
+                };
+            };
+            /** @description There are no valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role or the key's scopes do not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too much in too short a time: `RateLimit-Policy` tells the limits, `Retry-After` when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something is broken inside */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store cannot be reached; try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    apply_pattern: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Made by the caller for this one write, such as a UUID. Sent again with the same request within 24 hours it has no second effect: the first answer comes again, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                pattern_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pattern"];
+                };
+            };
+            /** @description There are no valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role or the key's scopes do not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Its state does not allow it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; nothing was changed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too much in too short a time: `RateLimit-Policy` tells the limits, `Retry-After` when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something is broken inside */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store cannot be reached; try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dismiss_pattern: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Made by the caller for this one write, such as a UUID. Sent again with the same request within 24 hours it has no second effect: the first answer comes again, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                pattern_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pattern"];
+                };
+            };
+            /** @description There are no valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role or the key's scopes do not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Its state does not allow it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; nothing was changed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too much in too short a time: `RateLimit-Policy` tells the limits, `Retry-After` when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something is broken inside */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store cannot be reached; try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_pattern: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pattern_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PatternPreview"];
+                };
+            };
+            /** @description There are no valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role or the key's scopes do not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Its state does not allow it */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

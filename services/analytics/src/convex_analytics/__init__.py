@@ -1,1 +1,1 @@
-"""Statistics from the alert history."""
+"""Statistics and patterns from the alert history."""

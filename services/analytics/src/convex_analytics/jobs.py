@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
 
 from convex_common.contracts import JOB_DUE, PREDICTION_DUE
-from convex_common.postgres.job_runner import FindJob, Job, JobRefused, JobSkipped, Lease
-
-PATTERNS: Final = "pattern-detection"
+from convex_common.postgres.job_runner import FindJob, Job, JobRefused
 
 
 def analytics(jobs: Mapping[str, Job]) -> FindJob:
     """The jobs of the queue `analytics`."""
-    return _found_in(JOB_DUE.queue, {**jobs, PATTERNS: _not_yet("pattern detection is not available yet")})
+    return _found_in(JOB_DUE.queue, jobs)
 
 
 def prediction(jobs: Mapping[str, Job]) -> FindJob:
@@ -30,12 +27,3 @@ def _found_in(queue: str, jobs: Mapping[str, Job]) -> FindJob:
         return job
 
     return find
-
-
-def _not_yet(reason: str) -> Job:
-    """On the timetable, so that its slots are known and kept; until it comes its runs are skipped, and say so."""
-
-    def job(lease: Lease) -> Mapping[str, Any]:
-        raise JobSkipped(reason)
-
-    return job

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
-from convex_analytics import aggregation, jobs, predictions, refresh
+from convex_analytics import aggregation, jobs, pattern_detection, predictions, refresh
 from convex_analytics.predictions import Predictions
 from convex_analytics.settings import AnalyticsSettings
 from convex_analytics.statistics import Statistics
@@ -49,6 +49,7 @@ def run(settings: AnalyticsSettings) -> int:
     found: dict[str, Job] = {
         aggregation.NAME: aggregation.DailyAggregation(statistics),
         refresh.NAME: refresh.StatisticsRefresh(database, statistics),
+        pattern_detection.NAME: pattern_detection.PatternDetection(database, ids),
     }
     foretold: dict[str, Job] = {predictions.NAME: Predictions(database)}
     timings = JobTimings(process.metrics, process.measures)

@@ -24,7 +24,7 @@ from convex_common.postgres.withdrawals import withdraw_rule
 from convex_common.redis.cache.cache import Loaded
 from convex_common.redis.cache.classes import RULES
 from convex_gateway.limits.quotas import Quota
-from convex_gateway.operations import Authorized, Resource
+from convex_gateway.operations import Authorized, Call, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut
 from convex_gateway.problems import FieldError, Problems
 from convex_gateway.shapes.body import changes
@@ -90,21 +90,26 @@ async def change_rule(call: Authorized, rule_id: uuid.UUID, patch: RulePatch) ->
 
     Disabling it, or giving it another metric, resolves its open alerts, since nothing could clear them any more.
     """
-    changed = changes(patch)
     async with call.configuring() as connection:
-        rule = _found(await rows.rules.find(connection, call.workspace_id, rule_id))
-        if changed.get("framework_id", rule.framework_id) != rule.framework_id:
-            raise Invalid("framework_id", "cannot be changed", cure="make a rule in the other framework")
-        merged = _merged(rule, changed)
-        _check(merged)
-        if "channel_ids" in changed:
-            await _check_channels(connection, call.workspace_id, merged.channel_ids)
-        if (reason := _ends_alerts(rule, merged)) is not None:
-            await withdraw_rule(connection, call.workspace_id, rule_id, reason)
-        values = settled(merged)
-        after = _found(await rows.rules.change(connection, call.workspace_id, rule_id, values))
-        await call.audit(connection, "rule.changed", f"rule:{rule_id}", changes=differences(asdict(rule), values))
-        return after
+        return await changed_rule(call, connection, rule_id, patch)
+
+
+async def changed_rule(call: Call, connection: AsyncConnection, rule_id: uuid.UUID, patch: RulePatch) -> rows.Rule:
+    """The rule after a change within a transaction of `configuring`: checked as a whole, and on the audit log."""
+    changed = changes(patch)
+    rule = _found(await rows.rules.find(connection, call.workspace_id, rule_id))
+    if changed.get("framework_id", rule.framework_id) != rule.framework_id:
+        raise Invalid("framework_id", "cannot be changed", cure="make a rule in the other framework")
+    merged = _merged(rule, changed)
+    _check(merged)
+    if "channel_ids" in changed:
+        await _check_channels(connection, call.workspace_id, merged.channel_ids)
+    if (reason := _ends_alerts(rule, merged)) is not None:
+        await withdraw_rule(connection, call.workspace_id, rule_id, reason)
+    values = settled(merged)
+    after = _found(await rows.rules.change(connection, call.workspace_id, rule_id, values))
+    await call.audit(connection, "rule.changed", f"rule:{rule_id}", changes=differences(asdict(rule), values))
+    return after
 
 
 @resource.operation("DELETE", "/rules/{rule_id}", role=Role.EDITOR, status=204)

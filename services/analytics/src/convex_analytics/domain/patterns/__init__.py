@@ -1,0 +1,1 @@
+"""What a workspace's alert history repeats: pure decisions over episodes."""

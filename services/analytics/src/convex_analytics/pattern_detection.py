@@ -1,0 +1,93 @@
+"""The detection of patterns: every six hours, what the last eight weeks of each workspace's alerts repeat."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import uuid
+from collections.abc import Mapping
+from typing import Any, Final
+
+from convex_analytics import alert_history, pattern_rows
+from convex_analytics.domain.patterns.advice import Advice, advise
+from convex_analytics.domain.patterns.find import find
+from convex_analytics.domain.patterns.history import DAYS, history
+from convex_analytics.domain.patterns.pattern import Pattern
+from convex_analytics.pattern_rows import Saved
+from convex_analytics.statistics import WorkspacesFailed
+from convex_common.errors import LeaseLost, StoreUnavailable
+from convex_common.ids import Ids
+from convex_common.logging import bound
+from convex_common.postgres import positions, spans
+from convex_common.postgres.database import Connection, Database
+from convex_common.postgres.job_runner import Interrupted, Lease
+
+NAME: Final = "pattern-detection"
+
+log = logging.getLogger(__name__)
+
+
+class PatternDetection:
+    """A job. Reads, then computes without a transaction, then writes in one: nobody waits for the computing."""
+
+    def __init__(self, database: Database, ids: Ids) -> None:
+        self._database = database
+        self._ids = ids
+
+    def __call__(self, lease: Lease) -> Mapping[str, Any]:
+        """How much was found. A workspace that fails holds up no other, but the run is tried again."""
+        totals = {"workspaces": 0, "alerts": 0, "patterns": 0, "ended": 0, "cut": 0}
+        failed: list[uuid.UUID] = []
+        with self._database.transaction() as connection:
+            workspaces = [row[0] for row in connection.execute("SELECT workspace_ids()")]
+        for workspace_id in workspaces:
+            with bound(workspace_id=workspace_id):
+                try:
+                    read, saved = self._detect(workspace_id, lease, {**totals, "of": len(workspaces)})
+                except (LeaseLost, Interrupted, StoreUnavailable):
+                    raise
+                except Exception:
+                    log.exception("a workspace's patterns could not be detected")
+                    failed.append(workspace_id)
+                else:
+                    totals["alerts"] += len(read.episodes)
+                    totals["patterns"] += saved.found
+                    totals["ended"] += saved.ended
+                    totals["cut"] += read.cut
+                totals["workspaces"] += 1
+        if failed:
+            raise WorkspacesFailed(f"{len(failed)} of {len(workspaces)} workspaces failed, the first {failed[0]}")
+        return totals
+
+    def _detect(
+        self, workspace_id: uuid.UUID, lease: Lease, progress: Mapping[str, Any]
+    ) -> tuple[alert_history.Read, Saved]:
+        with self._database.transaction(workspace_id) as connection:
+            read = alert_history.load(connection, workspace_id, lease.slot)
+            lease.hold(connection, progress)
+        found = find(history(read.episodes, lease.slot, read.timezone))
+        with self._database.transaction(workspace_id) as connection:
+            advised = self._advised(connection, workspace_id, found, lease.slot)
+            saved = pattern_rows.save(connection, workspace_id, advised, lease.slot, self._ids)
+            if saved.found or saved.ended:
+                positions.raise_version(connection, workspace_id, "patterns")
+            lease.hold(connection, progress)
+        return read, saved
+
+    def _advised(
+        self, connection: Connection, workspace_id: uuid.UUID, found: list[Pattern], now: dt.datetime
+    ) -> list[tuple[Pattern, Advice]]:
+        subjects = {one.subject.rule_id: one.subject for one in found if one.subject.rule_id is not None}
+        settings = alert_history.settings(connection, workspace_id, subjects)
+        since = now - dt.timedelta(days=DAYS)
+        on_record = {
+            rule_id: spans.load(connection, workspace_id, subjects[rule_id].framework_id, rule_id, since)
+            for rule_id in settings
+        }
+        advised = []
+        for one in found:
+            rule_id = one.subject.rule_id
+            setting = settings.get(rule_id) if rule_id is not None else None
+            spans_of_rule = on_record.get(rule_id, []) if rule_id is not None else []
+            advised.append((one, advise(one, setting, spans_of_rule, now)))
+        return advised
