@@ -205,6 +205,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts/{alert_id}/comment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Comment on an alert, open or resolved: the text is on its timeline, for everybody who looks
+         * @description Comment on an alert, open or resolved: the text is on its timeline, for everybody who looks.
+         */
+        post: operations["comment_on_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/{alert_id}/resolve": {
         parameters: {
             query?: never;
@@ -2283,6 +2303,14 @@ export interface components {
             ids?: string[] | null;
         };
         /**
+         * Comment
+         * @description A word about it.
+         */
+        Comment: {
+            /** Text */
+            text: string;
+        };
+        /**
          * Component
          * @description A part of the score.
          */
@@ -3872,7 +3900,7 @@ export interface components {
          * @description Why something was notified or withheld; on the alert log, for a person to read.
          * @enum {string}
          */
-        Reason: "first_trigger" | "severity_raised" | "still_firing" | "window_ended" | "condition_cleared" | "handed_over" | "source_resolved" | "source_expired" | "source_changed" | "resolved_by_person" | "acknowledged_by_person" | "duplicate" | "acknowledged" | "closed_by_person" | "not_announced" | "rule_deleted" | "rule_disabled" | "rule_changed" | "framework_deleted" | "silenced" | "silence_ended";
+        Reason: "first_trigger" | "severity_raised" | "still_firing" | "window_ended" | "condition_cleared" | "handed_over" | "source_resolved" | "source_expired" | "source_changed" | "resolved_by_person" | "acknowledged_by_person" | "commented_by_person" | "duplicate" | "acknowledged" | "closed_by_person" | "not_announced" | "rule_deleted" | "rule_disabled" | "rule_changed" | "framework_deleted" | "silenced" | "silence_ended";
         /**
          * Receiver
          * @description Who it is routed to; our channels are not Alertmanager's receivers, so there is one for all.
@@ -5418,6 +5446,147 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["Acknowledgement"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The alert's version, for If-Match */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description The body is no valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There are no valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role or the key's scopes do not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Its state does not allow it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has changed since the version in If-Match */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is beyond its limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; nothing was changed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too much in too short a time: `RateLimit-Policy` tells the limits, `Retry-After` when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something is broken inside */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store cannot be reached; try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    comment_on_alert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that the caller saw: 412 if it moved on since */
+                "If-Match"?: string | null;
+                /** @description Made by the caller for this one write, such as a UUID. Sent again with the same request within 24 hours it has no second effect: the first answer comes again, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Comment"];
             };
         };
         responses: {

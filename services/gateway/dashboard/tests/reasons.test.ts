@@ -47,3 +47,13 @@ test("has a delivery's attempts with its notification, the newest moment first",
 test("a reason that is not known yet says its name", () => {
   expect(because("something_new")).toBe("something new");
 });
+
+test("comments are not folded into one, and each has its words", () => {
+  const said = (text: string) =>
+    log({ event: "commented", reason: "commented_by_person", actor: "ada", detail: { text, notified: false } });
+  const moments = momentsOf([said("it is the new index"), said("dropped it")]);
+  expect(moments.map(({ title, why, notes }) => [title, why, notes])).toEqual([
+    ["Commented by ada", "", "dropped it"],
+    ["Commented by ada", "", "it is the new index"],
+  ]);
+});

@@ -93,6 +93,31 @@ def test_people_acknowledge_and_resolve(api: Api) -> None:
         assert value == 1
 
 
+def test_people_comment_on_open_and_resolved_alerts(api: Api, elsewhere: uuid.UUID) -> None:
+    alert = api.alert(api.framework())
+    path = f"/alerts/{alert.id}"
+    commented = api.post(f"{path}/comment", {"text": "it is the new index"}, role="responder")
+    assert commented.status_code == 200, commented.text
+    assert commented.content == api.get(path).content, "the alert stays as it is"
+    assert commented.headers["etag"] == '"1"'
+    api.post(f"{path}/resolve", {}, role="responder")
+    assert api.post(f"{path}/comment", {"text": "dropped it"}, headers={"If-Match": "2"}).status_code == 200
+    said = [entry for entry in api.get(f"{path}/timeline").json()["items"] if entry.get("event") == "commented"]
+    assert [(entry["actor"], entry["reason"], entry["detail"]["text"]) for entry in said] == [
+        ("responder", "commented_by_person", "it is the new index"),
+        ("editor", "commented_by_person", "dropped it"),
+    ]
+    assert len(api.redis.published) == 3
+    refused = {
+        403: api.post(f"{path}/comment", {"text": "me too"}, role="viewer"),
+        404: api.post(f"{path}/comment", {"text": "whose is it?"}, token=token_of(elsewhere, "editor", "editor")),
+        412: api.post(f"{path}/comment", {"text": "late"}, headers={"If-Match": "1"}),
+    }
+    assert {status: answer.status_code for status, answer in refused.items()} == {status: status for status in refused}
+    for body in ({}, {"text": ""}, {"text": "x" * 4001}, {"text": 1}):
+        assert api.post(f"{path}/comment", body).status_code == 422, body
+
+
 def test_many_alerts_are_acted_on_at_once(api: Api, elsewhere: uuid.UUID) -> None:
     framework_id = api.framework()
     made = [api.alert(framework_id) for _ in range(3)]

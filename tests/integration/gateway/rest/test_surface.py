@@ -55,6 +55,7 @@ NEEDED = {
     ("DELETE", f"/silences/{ID}"): "responder",
     ("POST", f"/alerts/{ID}/acknowledge"): "responder",
     ("POST", f"/alerts/{ID}/resolve"): "responder",
+    ("POST", f"/alerts/{ID}/comment"): "responder",
     ("GET", "/deliveries"): "viewer",
     ("GET", f"/deliveries/{ID}"): "viewer",
     ("POST", f"/deliveries/{ID}/replay"): "editor",

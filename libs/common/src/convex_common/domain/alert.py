@@ -61,6 +61,7 @@ class Reason(StrEnum):
     SOURCE_CHANGED = "source_changed"
     RESOLVED_BY_PERSON = "resolved_by_person"
     ACKNOWLEDGED_BY_PERSON = "acknowledged_by_person"
+    COMMENTED_BY_PERSON = "commented_by_person"
     DUPLICATE = "duplicate"
     ACKNOWLEDGED = "acknowledged"
     CLOSED_BY_PERSON = "closed_by_person"

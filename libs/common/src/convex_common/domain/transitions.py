@@ -1,4 +1,4 @@
-"""What people do to an alert: acknowledge, resolve. Impossible transitions are conflicts."""
+"""What people do to an alert: acknowledge, resolve, comment. Impossible transitions are conflicts."""
 
 from __future__ import annotations
 
@@ -56,3 +56,16 @@ def resolve(alert: Alert, user_id: str, notes: str | None, now: dt.datetime, cha
         },
     )
     return Changes(updated=(after,), entries=(entry,), notices=(notice,) if notice else ())
+
+
+def comment(alert: Alert, user_id: str, text: str) -> Changes:
+    """Something that a person says of it, open or resolved: it is on its log, and the alert stays as it is."""
+    entry = Entry(
+        alert=alert,
+        event=Event.COMMENTED,
+        reason=Reason.COMMENTED_BY_PERSON,
+        actor=user_id,
+        before=alert,
+        detail={"text": text},
+    )
+    return Changes(entries=(entry,))

@@ -14,7 +14,7 @@ from convex_common.domain.alert import Alert, as_wire
 from convex_common.domain.audit import Act, differences
 from convex_common.domain.change import Changes
 from convex_common.domain.channel import Channel
-from convex_common.domain.transitions import acknowledge, resolve
+from convex_common.domain.transitions import acknowledge, comment, resolve
 from convex_common.errors import ConvexError, NotFound, PreconditionFailed
 from convex_common.ids import Ids
 from convex_common.logging import bound
@@ -56,6 +56,11 @@ def acknowledging(user_id: str, now: dt.datetime) -> Decide:
 def resolving(user_id: str, notes: str | None, now: dt.datetime) -> Decide:
     """It is over, says a person."""
     return lambda alert, channels: resolve(alert, user_id, notes, now, channels())
+
+
+def commenting(user_id: str, text: str) -> Decide:
+    """A word about it."""
+    return lambda alert, _: comment(alert, user_id, text)
 
 
 class AlertActions:
@@ -135,7 +140,7 @@ class AlertActions:
                     continue
                 changes.append(decided)
                 acts.extend(_acts(alert, decided))
-                done.append(Done(alert_id, as_wire(decided.updated[0])))
+                done.append(Done(alert_id, as_wire(decided.entries[-1].alert)))
             record_now(connection, workspace_id, *acts)
             whole = Changes.of(changes).within(traceparent)
             written = save(connection, workspace_id, whole, self._ids, now)
@@ -153,7 +158,7 @@ class AlertActions:
 
 def _acts(before: Alert, changes: Changes) -> list[Act]:
     """What goes on the audit log: that somebody did it, and what it changed. The alert log tells the rest."""
-    after = changes.updated[0]
+    after = changes.entries[-1].alert
     told = {name: getattr(after, name) for name in TOLD}
     detail = {"changes": differences({name: getattr(before, name) for name in TOLD}, told)}
     return [

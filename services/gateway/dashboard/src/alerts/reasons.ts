@@ -19,6 +19,7 @@ const REASONS: Record<string, string> = {
   source_changed: "its source changed it",
   resolved_by_person: "a person resolved it",
   acknowledged_by_person: "a person acknowledged it",
+  commented_by_person: "a person commented on it",
   duplicate: "it is a duplicate within the suppression window",
   acknowledged: "somebody has acknowledged it",
   closed_by_person: "a person has closed it, and its condition has not cleared since",
@@ -107,7 +108,7 @@ function ofLog(entry: Log): Moment {
   const { event, reason, actor, count } = entry;
   const by = actor ? ` by ${actor}` : "";
   const why = [reason ? because(reason) : "", withheld(entry.detail)].filter(Boolean).join("; ");
-  const notes = entry.detail["notes"];
+  const notes = entry.detail["notes"] ?? entry.detail["text"];
   return {
     id: entry.id,
     at: entry.at,

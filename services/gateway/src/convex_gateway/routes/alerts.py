@@ -21,7 +21,7 @@ from convex_common.domain.rule import AlertType
 from convex_common.domain.severity import Severity
 from convex_common.errors import Invalid, NotFound
 from convex_common.postgres import alerts_query, timeline
-from convex_common.postgres.alert_actions import Decide, Done, acknowledging, resolving
+from convex_common.postgres.alert_actions import Decide, Done, acknowledging, commenting, resolving
 from convex_common.redis.cache.cache import Loaded
 from convex_common.redis.cache.classes import ALERTS
 from convex_gateway.operations import Authorized, Resource
@@ -33,6 +33,7 @@ from convex_gateway.shapes.alerts import (
     AlertPage,
     BulkAction,
     BulkAnswer,
+    Comment,
     Resolution,
     TimelinePage,
     faults,
@@ -163,6 +164,15 @@ async def resolve_alert(
     return await _act(call, alert_id, "resolve", resolving(call.principal.user_id, notes, now), if_match, now)
 
 
+@resource.operation(
+    "POST", "/alerts/{alert_id}/comment", role=Role.RESPONDER, answer=Alert, errors=(412,), headers=ETAG
+)
+async def comment_on_alert(call: Authorized, alert_id: uuid.UUID, asked: Comment, if_match: IfMatch = None) -> Response:
+    """Comment on an alert, open or resolved: the text is on its timeline, for everybody who looks."""
+    now = dt.datetime.now(dt.UTC)
+    return await _act(call, alert_id, None, commenting(call.principal.user_id, asked.text), if_match, now)
+
+
 @resource.operation("POST", "/alerts/bulk", role=Role.RESPONDER, answer=BulkAnswer)
 async def act_on_alerts(call: Authorized, asked: BulkAction) -> Response:
     """Do the same to many alerts at once.
@@ -192,7 +202,7 @@ async def act_on_alerts(call: Authorized, asked: BulkAction) -> Response:
 
 
 async def _act(
-    call: Authorized, alert_id: uuid.UUID, action: str, decide: Decide, if_match: str | None, now: dt.datetime
+    call: Authorized, alert_id: uuid.UUID, action: str | None, decide: Decide, if_match: str | None, now: dt.datetime
 ) -> Response:
     act = partial(
         call.gateway.actions.one,
@@ -205,7 +215,8 @@ async def _act(
     )
     data = await asyncio.to_thread(act)
     glance = _glance(data)
-    _responded(call, action, glance, now)
+    if action is not None:
+        _responded(call, action, glance, now)
     return _versioned(data, glance)
 
 

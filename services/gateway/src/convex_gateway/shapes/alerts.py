@@ -63,6 +63,12 @@ class Resolution(Body):
     notes: Words | None = None
 
 
+class Comment(Body):
+    """A word about it."""
+
+    text: Annotated[Words, Field(min_length=1)]
+
+
 class BulkAction(Body):
     """What to do to which alerts."""
 
