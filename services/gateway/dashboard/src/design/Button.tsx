@@ -24,7 +24,7 @@ export function Button({ kind = "plain", size = "normal", busy = false, classNam
       {...rest}
       className={classes(buttonClass(kind, size), className)}
       aria-busy={busy || undefined}
-      aria-disabled={busy || undefined}
+      aria-disabled={busy || rest["aria-disabled"]}
       onClick={busy ? (press) => press.preventDefault() : onClick}
     />
   );

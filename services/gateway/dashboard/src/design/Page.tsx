@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect } from "react";
+import { type ReactNode, useEffect, useLayoutEffect, useRef } from "react";
 import { classes } from "./classes";
 import { nameOfPage } from "./documentTitle";
 import styles from "./Page.module.css";
@@ -19,12 +19,23 @@ export interface PageProps {
 /** A page: its heading, which gets the focus when one comes to it, and what it is about. */
 export function Page({ title, actions, about, back, fills = false, children }: PageProps) {
   useEffect(() => nameOfPage(title), [title]);
+  const heading = useRef<HTMLHeadingElement>(null);
+  // Where a page is loaded first, or drawn in two steps, the focus waits at <main> for the heading to come.
+  useLayoutEffect(() => {
+    const element = heading.current;
+    const main = element?.closest("main");
+    if (!element || !main) return;
+    if (document.activeElement === main) element.focus({ preventScroll: true });
+    return () => {
+      if (document.activeElement === element) main.focus({ preventScroll: true });
+    };
+  }, []);
   return (
     <div className={classes(styles["page"], fills && styles["fills"])}>
       {back ? <div className={styles["back"]}>{back}</div> : null}
       <div className={styles["head"]}>
         <div className={styles["words"]}>
-          <h1 tabIndex={-1} className={styles["title"]}>
+          <h1 ref={heading} tabIndex={-1} className={styles["title"]}>
             {title}
           </h1>
           {about ? <div className={styles["about"]}>{about}</div> : null}
