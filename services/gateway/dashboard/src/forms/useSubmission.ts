@@ -1,4 +1,4 @@
-import { type FormEvent, useRef, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { type Faults, faultsIn, NO_FAULTS } from "./problems";
 import { showFirstFault } from "./showFirstFault";
 
@@ -7,7 +7,12 @@ export function useSubmission(faults: Faults) {
   const [tried, setTried] = useState(false);
   const [refused, setRefused] = useState<{ error: unknown; faults: Faults }>({ error: null, faults: NO_FAULTS });
   const [busy, setBusy] = useState(false);
+  const [faulted, setFaulted] = useState(0);
   const element = useRef<HTMLFormElement>(null);
+  // Once the faults are drawn, and not before: in a busy browser a frame may come between.
+  useEffect(() => {
+    if (faulted > 0) showFirstFault(element.current);
+  }, [faulted]);
 
   /** Does the work; what is refused is shown at the fields that it names. */
   const send = async (work: () => Promise<void>) => {
@@ -16,7 +21,7 @@ export function useSubmission(faults: Faults) {
       await work();
     } catch (error) {
       setRefused({ error, faults: faultsIn(error) });
-      showFirstFault(element);
+      setFaulted((before) => before + 1);
     } finally {
       setBusy(false);
     }
@@ -35,7 +40,7 @@ export function useSubmission(faults: Faults) {
     onSubmit: (work: () => Promise<void>) => (event: FormEvent) => {
       event.preventDefault();
       setTried(true);
-      if (Object.keys(faults).length > 0) showFirstFault(element);
+      if (Object.keys(faults).length > 0) setFaulted((before) => before + 1);
       else if (!busy) void send(work);
     },
     /** The form was changed: what the API said is no longer about it. */

@@ -163,7 +163,7 @@ function Actions({ job }: { job: Job }) {
       <Guarded
         needs="owner"
         size="small"
-        aria-label={`Run ${job.name} now`}
+        aria-label={`Run now: ${job.name}`}
         busy={busy === "run"}
         denied={job.running ? "A run is under way already." : null}
         onClick={() =>
