@@ -44,6 +44,7 @@ NEEDED = {
     ("GET", "/analytics/anomalies"): "viewer",
     ("POST", "/rules/backtest"): "viewer",
     ("POST", f"/rules/{ID}/backtest"): "viewer",
+    ("GET", "/analytics/predictions"): "viewer",
     ("GET", "/feed"): "viewer",
     ("GET", "/observations"): "viewer",
     ("GET", "/observations/metrics"): "viewer",
