@@ -386,6 +386,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/analytics/predictions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what is foretold
+         * @description Probabilities are those of statistics; a language model, where one is set up, only writes the reasoning and the
+         *         actions. They are made at 03:00 UTC, and when somebody asks for a run of the job `predictions`.
+         */
+        get: operations["get_analytics_predictions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/analytics/summary": {
         parameters: {
             query?: never;
@@ -1468,6 +1489,16 @@ export interface components {
          */
         Acknowledgement: Record<string, never>;
         /**
+         * Action
+         * @description What may be done, and what speaks for it.
+         */
+        Action: {
+            /** Action */
+            action: string;
+            /** Because */
+            because: string;
+        };
+        /**
          * Aggregation
          * @description How the observations of a window become one value.
          * @enum {string}
@@ -2103,6 +2134,18 @@ export interface components {
             low: number;
         };
         /**
+         * Bin
+         * @description Predictions of about the same probability: what was said of them, and how many came true.
+         */
+        Bin: {
+            /** Came */
+            came: number;
+            /** Foretold */
+            foretold: number;
+            /** Scored */
+            scored: number;
+        };
+        /**
          * Broadcast
          * @description A message to one client, to a framework's subscribers, or (with neither) to the workspace.
          */
@@ -2194,6 +2237,33 @@ export interface components {
              * @description What `recent` is of
              */
             window_seconds: number;
+        };
+        /**
+         * Calibration
+         * @description How good they were, together, by kind, and by tenths of the probability.
+         */
+        Calibration: {
+            /**
+             * Accurate
+             * @description Of which the likelier of the two happened
+             */
+            accurate: number;
+            /**
+             * Base Rate Brier
+             * @description What always saying the share that came would have scored
+             */
+            base_rate_brier: number | null;
+            /** Bins */
+            bins: components["schemas"]["Bin"][];
+            /**
+             * Brier
+             * @description The mean squared error of the probability: 0 is perfect
+             */
+            brier: number | null;
+            /** Kinds */
+            kinds: components["schemas"]["KindScores"][];
+            /** Scored */
+            scored: number;
         };
         /**
          * Channel
@@ -2717,6 +2787,39 @@ export interface components {
             name?: string;
         };
         /**
+         * FrameworkPredictions
+         * @description All that is foretold of one framework.
+         */
+        FrameworkPredictions: {
+            /** Actions */
+            actions: components["schemas"]["Action"][];
+            /** Evidence */
+            evidence: {
+                [key: string]: unknown;
+            };
+            /**
+             * Framework Id
+             * Format: uuid
+             */
+            framework_id: string;
+            /** Framework Name */
+            framework_name: string;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Predictions */
+            predictions: components["schemas"]["Prediction"][];
+            /** Reasoning */
+            reasoning: string[];
+            /**
+             * Written By
+             * @description Whose words `reasoning` and `actions` are: `statistics`, or a model's name
+             */
+            written_by: string;
+        };
+        /**
          * GettableAlert
          * @description An open alert as Alertmanager's API v2 gives it.
          */
@@ -3032,6 +3135,34 @@ export interface components {
         };
         JsonValue: unknown;
         /**
+         * KindScores
+         * @description The same of one kind.
+         */
+        KindScores: {
+            /**
+             * Accurate
+             * @description Of which the likelier of the two happened
+             */
+            accurate: number;
+            /**
+             * Base Rate Brier
+             * @description What always saying the share that came would have scored
+             */
+            base_rate_brier: number | null;
+            /**
+             * Brier
+             * @description The mean squared error of the probability: 0 is perfect
+             */
+            brier: number | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "next_alert" | "anomaly" | "escalation";
+            /** Scored */
+            scored: number;
+        };
+        /**
          * Kubernetes
          * @description Whether the cluster's API answers the scheduler.
          */
@@ -3306,6 +3437,20 @@ export interface components {
             series: number;
         };
         /**
+         * ModelUse
+         * @description What was asked of a language model in the running UTC month; what is under way counts at the most it may cost.
+         */
+        ModelUse: {
+            /** Calls */
+            calls: number;
+            /** Cost Usd */
+            cost_usd: number;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Output Tokens */
+            output_tokens: number;
+        };
+        /**
          * Moved
          * @description What was taken out of quarantine, and how much is left. Ids that were not there are passed over.
          */
@@ -3567,6 +3712,49 @@ export interface components {
          */
         Operator: "=" | "!=" | "=~" | "!~";
         /**
+         * Outcome
+         * @description What became of a prediction.
+         */
+        Outcome: {
+            /** Brier */
+            brier: number;
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /**
+             * Framework Id
+             * Format: uuid
+             */
+            framework_id: string;
+            /** Happened At */
+            happened_at: string | null;
+            /** Horizon Seconds */
+            horizon_seconds: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "next_alert" | "anomaly" | "escalation";
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Probability */
+            probability: number;
+            /**
+             * Risk
+             * @enum {string}
+             */
+            risk: "low" | "medium" | "high" | "critical";
+            /** Threshold */
+            threshold: number | null;
+            /** Was Accurate */
+            was_accurate: boolean;
+        };
+        /**
          * OwnKey
          * @description The key that is calling; empty `scopes` are all that its role may.
          */
@@ -3734,6 +3922,75 @@ export interface components {
             };
             /** @default null */
             startsAt?: string | null;
+        };
+        /**
+         * Prediction
+         * @description One probability, and when.
+         */
+        Prediction: {
+            /**
+             * Expected At
+             * @description Half the chance lies before; null: not within a week
+             */
+            expected_at: string | null;
+            /**
+             * Expected From
+             * @description A tenth of the chance lies before
+             */
+            expected_from: string | null;
+            /**
+             * Expected To
+             * @description Nine tenths of the chance lie before
+             */
+            expected_to: string | null;
+            /**
+             * Horizon Seconds
+             * @description Within this time after `made_at`
+             */
+            horizon_seconds: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "next_alert" | "anomaly" | "escalation";
+            /** Probability */
+            probability: number;
+            /** Reason */
+            reason: string;
+            /**
+             * Risk
+             * @enum {string}
+             */
+            risk: "low" | "medium" | "high" | "critical";
+            /**
+             * Threshold
+             * @description Of an anomaly: more alerts than this within an hour
+             */
+            threshold: number | null;
+        };
+        /**
+         * Predictions
+         * @description What is foretold, and how well that was done before.
+         */
+        Predictions: {
+            /** @description Of the last `days` days */
+            calibration: components["schemas"]["Calibration"];
+            /**
+             * Frameworks
+             * @description The 200 that should worry most, the worst first
+             */
+            frameworks: components["schemas"]["FrameworkPredictions"][];
+            /**
+             * Made At
+             * @description null where nothing was foretold yet
+             */
+            made_at: string | null;
+            model: components["schemas"]["ModelUse"];
+            /**
+             * Outcomes
+             * @description The last 50
+             */
+            outcomes: components["schemas"]["Outcome"][];
         };
         /**
          * Problem
@@ -6426,6 +6683,93 @@ export interface operations {
             };
             /** @description Its state does not allow it */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too much in too short a time: `RateLimit-Policy` tells the limits, `Retry-After` when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something is broken inside */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store cannot be reached; try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_analytics_predictions: {
+        parameters: {
+            query?: {
+                framework_id?: string | null;
+                /** @description Over how many days past ones are judged */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Predictions"];
+                };
+            };
+            /** @description There are no valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role or the key's scopes do not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; nothing was changed */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import sys
 
@@ -10,6 +11,8 @@ from convex_analytics.predictions import Predictions
 from convex_analytics.settings import AnalyticsSettings
 from convex_analytics.statistics import Statistics
 from convex_analytics.worker import HintHandler, Poller
+from convex_analytics.writer.api import Anthropic, Price
+from convex_analytics.writer.writer import Budget, ModelWriter
 from convex_common.contracts import JOB_DUE, PREDICTION_DUE
 from convex_common.exits import Exit
 from convex_common.ids import Ids
@@ -51,7 +54,7 @@ def run(settings: AnalyticsSettings) -> int:
         refresh.NAME: refresh.StatisticsRefresh(database, statistics),
         pattern_detection.NAME: pattern_detection.PatternDetection(database, ids),
     }
-    foretold: dict[str, Job] = {predictions.NAME: Predictions(database)}
+    foretold: dict[str, Job] = {predictions.NAME: Predictions(database, _writer(settings, database, ids))}
     timings = JobTimings(process.metrics, process.measures)
     analytics = JobRunner(database, JOB_DUE.queue, jobs.analytics(found), lease, timings=timings)
     prediction = JobRunner(database, PREDICTION_DUE.queue, jobs.prediction(foretold), lease, timings=timings)
@@ -75,6 +78,28 @@ def run(settings: AnalyticsSettings) -> int:
     database.close()
     broker.close()
     return Exit.DONE
+
+
+def _writer(settings: AnalyticsSettings, database: Database, ids: Ids) -> ModelWriter | None:
+    """A model's words over predictions, where there is a key; without the SDK, which is an extra, a warning."""
+    key = settings.anthropic_api_key
+    if key is None:
+        return None
+    if importlib.util.find_spec("anthropic") is None:
+        log.warning("ANTHROPIC_API_KEY is set, but its SDK is missing; install convex-analytics[model]")
+        return None
+    price = Price(settings.anthropic_input_price, settings.anthropic_output_price)
+
+    def model() -> Anthropic:
+        return Anthropic(
+            key.get_secret_value(),
+            settings.anthropic_model,
+            base_url=settings.anthropic_base_url,
+            thinking=settings.anthropic_thinking_tokens,
+            timeout=settings.anthropic_timeout_seconds,
+        )
+
+    return ModelWriter(database, model, Budget(price, int(settings.anthropic_monthly_usd * 1_000_000)), ids)
 
 
 if __name__ == "__main__":
