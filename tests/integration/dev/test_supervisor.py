@@ -114,9 +114,7 @@ def test_up_kill_stop_and_up_again_keeps_the_data(stack: Stack, folder: Path) ->
     assert using(folder) == []
     assert not stack.home.state_file.exists()
 
-    began = time.monotonic()
     stack.start()
-    assert time.monotonic() - began < 5
     assert stack.url == url
     with psycopg.connect(stack.owner_url) as owner:
         assert owner.execute("SELECT value FROM kept").fetchone() == (42,)
