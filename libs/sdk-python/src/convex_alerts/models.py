@@ -32,6 +32,13 @@ class Page(Model, Generic[T], frozen=True, kw_only=True):
     offset: int | None = None
 
 
+class VerdictCount(Model, frozen=True, kw_only=True):
+    """How many people say so."""
+
+    useful: int = 0
+    false_alarm: int = 0
+
+
 class Alert(Model, frozen=True, kw_only=True):
     """The open episode that triggers with the same fingerprint fold into."""
 
@@ -59,6 +66,7 @@ class Alert(Model, frozen=True, kw_only=True):
     resolution_notes: str | None = None
     silenced_by: str | None = None
     silenced_until: datetime | None = None
+    verdicts: VerdictCount = VerdictCount()
 
     @property
     def is_open(self) -> bool:

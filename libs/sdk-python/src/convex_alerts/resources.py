@@ -120,6 +120,11 @@ class Alerts(Resource[C]):
         return calls.write(models.Alert, "POST", "alerts", alert_id, "resolve", body=body, if_match=version)
 
     @one
+    def judge(self, alert_id: str, verdict: str) -> Call[models.Alert]:
+        """Say that it was `useful` or a `false_alarm`; your last word counts."""
+        return calls.write(models.Alert, "POST", "alerts", alert_id, "verdict", body={"verdict": verdict})
+
+    @one
     def acknowledge_all(self, alert_ids: Sequence[str]) -> Call[models.BulkAnswer]:
         """Acknowledge up to 500 at once; each has an outcome of its own."""
         return calls.write(models.BulkAnswer, "POST", "alerts", "bulk", body=_bulk("acknowledge", alert_ids))

@@ -265,6 +265,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts/{alert_id}/verdict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say whether an alert was useful or a false alarm; one's last word counts, and the statistics tell how often
+         * @description Say whether an alert was useful or a false alarm; one's last word counts, and the statistics tell how often.
+         */
+        post: operations["judge_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert_id}/verdicts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what people said of an alert: was it useful, or a false alarm?
+         * @description List what people said of an alert: was it useful, or a false alarm?
+         */
+        get: operations["list_alert_verdicts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/analytics/anomalies": {
         parameters: {
             query?: never;
@@ -1575,6 +1615,8 @@ export interface components {
              * Format: date-time
              */
             triggered_at: string;
+            /** @description What people said of it */
+            verdicts: components["schemas"]["VerdictCount"];
             /**
              * Version
              * @description Give it as If-Match with a change
@@ -2551,7 +2593,7 @@ export interface components {
          * @description What a row of the alert log says happened; the live feed's `event`.
          * @enum {string}
          */
-        Event: "created" | "updated" | "acknowledged" | "unacknowledged" | "resolved" | "reopened" | "snoozed" | "assigned" | "commented" | "flapping" | "suppressed" | "escalated";
+        Event: "created" | "updated" | "acknowledged" | "unacknowledged" | "resolved" | "reopened" | "snoozed" | "assigned" | "commented" | "flapping" | "suppressed" | "escalated" | "judged";
         /**
          * Expected
          * @description The same alerts with the rule as it is, and as proposed.
@@ -4157,7 +4199,7 @@ export interface components {
          * @description Why something was notified or withheld; on the alert log, for a person to read.
          * @enum {string}
          */
-        Reason: "first_trigger" | "severity_raised" | "still_firing" | "window_ended" | "condition_cleared" | "handed_over" | "source_resolved" | "source_expired" | "source_changed" | "resolved_by_person" | "acknowledged_by_person" | "commented_by_person" | "duplicate" | "acknowledged" | "closed_by_person" | "not_announced" | "rule_deleted" | "rule_disabled" | "rule_changed" | "framework_deleted" | "silenced" | "silence_ended";
+        Reason: "first_trigger" | "severity_raised" | "still_firing" | "window_ended" | "condition_cleared" | "handed_over" | "source_resolved" | "source_expired" | "source_changed" | "resolved_by_person" | "acknowledged_by_person" | "commented_by_person" | "duplicate" | "acknowledged" | "closed_by_person" | "not_announced" | "rule_deleted" | "rule_disabled" | "rule_changed" | "framework_deleted" | "silenced" | "silence_ended" | "judged_useful" | "judged_false_alarm";
         /**
          * Receiver
          * @description Who it is routed to; our channels are not Alertmanager's receivers, so there is one for all.
@@ -4882,6 +4924,59 @@ export interface components {
             status?: "firing" | "resolved";
             /** @default null */
             threshold_value?: number | null;
+        };
+        /**
+         * Verdict
+         * @description Whether it was worth being told.
+         * @enum {string}
+         */
+        Verdict: "useful" | "false_alarm";
+        /**
+         * VerdictCount
+         * @description How many people say so; the last word of each counts.
+         */
+        VerdictCount: {
+            /**
+             * False Alarm
+             * @default 0
+             */
+            false_alarm?: number;
+            /**
+             * Useful
+             * @default 0
+             */
+            useful?: number;
+        };
+        /**
+         * VerdictGiven
+         * @description Whether it was worth being told.
+         */
+        VerdictGiven: {
+            verdict: components["schemas"]["Verdict"];
+        };
+        /**
+         * VerdictOnAlert
+         * @description One person's word on an alert, the last one.
+         */
+        VerdictOnAlert: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** User Id */
+            user_id: string;
+            verdict: components["schemas"]["Verdict"];
+        };
+        /**
+         * VerdictPage
+         * @description What people said of an alert, by their ids.
+         */
+        VerdictPage: {
+            /** Items */
+            items: components["schemas"]["VerdictOnAlert"][];
+            /** Next Cursor */
+            next_cursor: string | null;
         };
         /**
          * Way
@@ -6132,6 +6227,237 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TimelinePage"];
+                };
+            };
+            /** @description There are no valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role or the key's scopes do not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; nothing was changed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too much in too short a time: `RateLimit-Policy` tells the limits, `Retry-After` when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something is broken inside */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store cannot be reached; try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    judge_alert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that the caller saw: 412 if it moved on since */
+                "If-Match"?: string | null;
+                /** @description Made by the caller for this one write, such as a UUID. Sent again with the same request within 24 hours it has no second effect: the first answer comes again, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerdictGiven"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The alert's version, for If-Match */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description The body is no valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There are no valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role or the key's scopes do not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Its state does not allow it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has changed since the version in If-Match */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is beyond its limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; nothing was changed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too much in too short a time: `RateLimit-Policy` tells the limits, `Retry-After` when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something is broken inside */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store cannot be reached; try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_alert_verdicts: {
+        parameters: {
+            query?: {
+                /** @description Items of a page at most */
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerdictPage"];
                 };
             };
             /** @description There are no valid credentials */

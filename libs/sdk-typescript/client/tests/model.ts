@@ -25,6 +25,7 @@ const ALERT: Omit<Alert, "framework_id"> = {
   resolved_by: null,
   resolved_at: null,
   resolution_notes: null,
+  verdicts: { useful: 0, false_alarm: 0 },
   version: 1,
 };
 

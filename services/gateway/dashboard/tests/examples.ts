@@ -24,6 +24,7 @@ export function anAlert(given: Partial<Alert> = {}): Alert {
     resolved_by: null,
     resolved_at: null,
     resolution_notes: null,
+    verdicts: { useful: 0, false_alarm: 0 },
     version: 1,
     ...given,
   };

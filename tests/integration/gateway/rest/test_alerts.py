@@ -269,3 +269,55 @@ def test_the_timeline_merges_log_notifications_and_attempts(api: Api) -> None:
     assert json.dumps(walked) == json.dumps(items)
     assert api.get(f"/alerts/{uuid.uuid4()}/timeline").status_code == 404
     assert api.get(f"/alerts/{alert.id}/timeline?cursor=AAAA").status_code == 422
+
+
+def test_verdicts_the_last_word_of_each_person_counts(api: Api) -> None:
+    alert = api.alert(api.framework())
+    path = f"/alerts/{alert.id}"
+    first = api.post(f"{path}/verdict", {"verdict": "false_alarm"}, role="responder")
+    assert first.status_code == 200, first.text
+    assert (first.json()["verdicts"], first.headers["etag"]) == ({"useful": 0, "false_alarm": 1}, '"2"')
+    again = api.post(f"{path}/verdict", {"verdict": "false_alarm"}, role="responder")
+    assert again.content == first.content, "the same again changes nothing"
+    api.post(f"{path}/verdict", {"verdict": "useful"}, role="editor")
+    changed = api.post(f"{path}/verdict", {"verdict": "useful"}, role="responder").json()
+    assert (changed["verdicts"], changed["version"]) == ({"useful": 2, "false_alarm": 0}, 4)
+    assert api.get(path).json() == changed
+    listed = api.get(f"{path}/verdicts", role="viewer").json()
+    assert [(one["user_id"], one["verdict"]) for one in listed["items"]] == [
+        ("editor", "useful"),
+        ("responder", "useful"),
+    ]
+    page = api.get(f"{path}/verdicts?limit=1").json()
+    assert [one["user_id"] for one in api.get(f"{path}/verdicts?cursor={page['next_cursor']}").json()["items"]] == [
+        "responder"
+    ]
+    told = [entry for entry in api.get(f"{path}/timeline").json()["items"] if entry["event"] == "judged"]
+    assert [(entry["actor"], entry["reason"]) for entry in told] == [
+        ("responder", "judged_false_alarm"),
+        ("editor", "judged_useful"),
+        ("responder", "judged_useful"),
+    ]
+    assert told[-1]["detail"]["instead_of"] == "false_alarm"
+    published = [event.frame for event in api.redis.published if isinstance(event, LiveEvent)]
+    assert sum(b'"judged"' in frame for frame in published) == 3, "every browser is told"
+    acts = api.rows("SELECT actor, detail->>'verdict' FROM audit_log WHERE action = 'alert.judged' ORDER BY sequence")
+    assert acts == [("responder", "false_alarm"), ("editor", "useful"), ("responder", "useful")]
+
+
+def test_verdicts_are_refused_by_name(api: Api) -> None:
+    alert = api.alert(api.framework())
+    path = f"/alerts/{alert.id}/verdict"
+    assert api.post(path, {"verdict": "bad"}).json()["errors"][0]["field"] == "verdict"
+    assert api.post(path, {"verdict": "useful"}, headers={"If-Match": '"9"'}).status_code == 412
+    assert api.post(path, {"verdict": "useful"}, role="viewer").status_code == 403
+    assert api.post(f"/alerts/{uuid.uuid4()}/verdict", {"verdict": "useful"}).status_code == 404
+    assert api.get(f"/alerts/{uuid.uuid4()}/verdicts").status_code == 404
+
+
+def test_verdicts_go_with_their_alert(api: Api) -> None:
+    alert = api.alert(api.framework())
+    api.post(f"/alerts/{alert.id}/verdict", {"verdict": "useful"})
+    with api.database.transaction(api.workspace_id) as connection:
+        connection.execute("DELETE FROM alerts")
+    assert api.rows("SELECT count(*) FROM alert_verdicts") == [(0,)]

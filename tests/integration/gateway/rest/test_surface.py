@@ -62,6 +62,8 @@ NEEDED = {
     ("POST", f"/alerts/{ID}/acknowledge"): "responder",
     ("POST", f"/alerts/{ID}/resolve"): "responder",
     ("POST", f"/alerts/{ID}/comment"): "responder",
+    ("POST", f"/alerts/{ID}/verdict"): "responder",
+    ("GET", f"/alerts/{ID}/verdicts"): "viewer",
     ("GET", "/deliveries"): "viewer",
     ("GET", f"/deliveries/{ID}"): "viewer",
     ("POST", f"/deliveries/{ID}/replay"): "editor",

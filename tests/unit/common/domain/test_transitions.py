@@ -10,7 +10,8 @@ import pytest
 
 from convex_common.domain.alert import Alert, Event, Reason, Resolution, Status
 from convex_common.domain.change import Cause, Changes
-from convex_common.domain.transitions import acknowledge, resolve
+from convex_common.domain.transitions import acknowledge, judge, resolve
+from convex_common.domain.verdict import Verdict
 from convex_common.errors import Conflict
 from tests.unit.common.domain.test_channel import an_alert
 from tests.unit.processor.world import START, a_channel
@@ -77,3 +78,25 @@ def test_a_resolve_that_nobody_hears_of_says_why() -> None:
     (entry,) = changes.entries
     assert changes.notices == ()
     assert entry.detail == {"notes": "mended", "withheld": "not_announced"}
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_verdict_counts_in_any_status_and_changes_nothing_else(status: Status) -> None:
+    alert = an_alert(status=status, version=7, verdicts_useful=2)
+    changes = judge(alert, "ann", Verdict.FALSE_ALARM, None, LATER)
+    assert changes.updated == (replace(alert, verdicts_false_alarm=1, version=8),)
+    (entry,), (judged,) = changes.entries, changes.judged
+    assert (entry.event, entry.reason, entry.actor) == (Event.JUDGED, Reason.JUDGED_FALSE_ALARM, "ann")
+    assert (judged.alert_id, judged.user_id, judged.verdict, judged.at) == (alert.id, "ann", Verdict.FALSE_ALARM, LATER)
+    assert (changes.notices, changes.timers) == ((), ())
+
+
+def test_the_last_word_of_a_person_takes_the_place_of_the_one_before() -> None:
+    alert = an_alert(verdicts_useful=1, verdicts_false_alarm=3)
+    (after,) = judge(alert, "ann", Verdict.USEFUL, Verdict.FALSE_ALARM, LATER).updated
+    assert (after.verdicts_useful, after.verdicts_false_alarm) == (2, 2)
+
+
+def test_the_same_verdict_again_is_no_change() -> None:
+    alert = an_alert(verdicts_useful=1)
+    assert judge(alert, "ann", Verdict.USEFUL, Verdict.USEFUL, LATER) == Changes()

@@ -45,6 +45,7 @@ class Event(StrEnum):
     FLAPPING = "flapping"
     SUPPRESSED = "suppressed"
     ESCALATED = "escalated"
+    JUDGED = "judged"
 
 
 class Reason(StrEnum):
@@ -72,6 +73,8 @@ class Reason(StrEnum):
     FRAMEWORK_DELETED = "framework_deleted"
     SILENCED = "silenced"
     SILENCE_ENDED = "silence_ended"
+    JUDGED_USEFUL = "judged_useful"
+    JUDGED_FALSE_ALARM = "judged_false_alarm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +117,8 @@ class Alert:
     silenced_by: uuid.UUID | None = None
     silenced_until: dt.datetime | None = None
     version: int = 1
+    verdicts_useful: int = 0
+    verdicts_false_alarm: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -163,6 +168,7 @@ def as_wire(alert: Alert) -> bytes:
             "resolution_notes": alert.resolution_notes,
             "silenced_by": alert.silenced_by,
             "silenced_until": alert.silenced_until,
+            "verdicts": {"useful": alert.verdicts_useful, "false_alarm": alert.verdicts_false_alarm},
             "version": alert.version,
         }
     )

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from convex_common.domain.alert import Alert, Event, Reason
 from convex_common.domain.channel import Channel
+from convex_common.domain.verdict import Judged
 
 
 class Cause(StrEnum):
@@ -77,6 +78,7 @@ class Changes:
     entries: tuple[Entry, ...] = ()
     notices: tuple[Notice, ...] = ()
     timers: tuple[Timer, ...] = ()
+    judged: tuple[Judged, ...] = ()
 
     @classmethod
     def of(cls, parts: Iterable[Self]) -> Self:

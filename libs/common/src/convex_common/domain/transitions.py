@@ -1,4 +1,4 @@
-"""What people do to an alert: acknowledge, resolve, comment. Impossible transitions are conflicts."""
+"""What people do to an alert: acknowledge, resolve, comment, judge. Impossible transitions are conflicts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from convex_common.domain.alert import Alert, Event, Reason, Resolution, Status
 from convex_common.domain.change import Changes, Entry
 from convex_common.domain.channel import Channel
 from convex_common.domain.notice import take_back
+from convex_common.domain.verdict import Judged, Verdict
 from convex_common.errors import Conflict
 
 
@@ -69,3 +70,27 @@ def comment(alert: Alert, user_id: str, text: str) -> Changes:
         detail={"text": text},
     )
     return Changes(entries=(entry,))
+
+
+def judge(alert: Alert, user_id: str, verdict: Verdict, before: Verdict | None, now: dt.datetime) -> Changes:
+    """Somebody's verdict, in place of the one they gave `before`; in any status. The same again changes nothing."""
+    if verdict is before:
+        return Changes()
+    after = replace(
+        alert,
+        verdicts_useful=alert.verdicts_useful + (verdict is Verdict.USEFUL) - (before is Verdict.USEFUL),
+        verdicts_false_alarm=alert.verdicts_false_alarm
+        + (verdict is Verdict.FALSE_ALARM)
+        - (before is Verdict.FALSE_ALARM),
+        version=alert.version + 1,
+    )
+    entry = Entry(
+        alert=after,
+        event=Event.JUDGED,
+        reason=Reason.JUDGED_USEFUL if verdict is Verdict.USEFUL else Reason.JUDGED_FALSE_ALARM,
+        actor=user_id,
+        before=alert,
+        detail={"verdict": verdict.value, **({"instead_of": before.value} if before else {})},
+    )
+    judged = Judged(alert_id=alert.id, user_id=user_id, verdict=verdict, at=now)
+    return Changes(updated=(after,), entries=(entry,), judged=(judged,))

@@ -7,18 +7,20 @@ import logging
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from convex_common.contracts import DELIVERIES_DUE, MAX_DELIVERIES, DeliveryIds
-from convex_common.domain.alert import Alert, as_wire
+from convex_common.domain.alert import Alert, Event, as_wire
 from convex_common.domain.audit import Act, differences
 from convex_common.domain.change import Changes
 from convex_common.domain.channel import Channel
-from convex_common.domain.transitions import acknowledge, comment, resolve
+from convex_common.domain.transitions import acknowledge, comment, judge, resolve
+from convex_common.domain.verdict import Verdict
 from convex_common.errors import ConvexError, NotFound, PreconditionFailed
 from convex_common.ids import Ids
 from convex_common.logging import bound
 from convex_common.ports import FeedPublisher, HintSender
+from convex_common.postgres import verdicts
 from convex_common.postgres.alert_store import lock_many, save
 from convex_common.postgres.audit import record_now
 from convex_common.postgres.configuration import load_channels
@@ -31,8 +33,17 @@ Keep = Callable[[Connection, bytes], None]
 """Stores what is answered, an alert's JSON, in the transaction of the action."""
 TOLD = ("status", "resolution_notes")
 
-Decide = Callable[[Alert, Callable[[], tuple[Channel, ...]]], Changes]
-"""What an action makes of an alert; a Conflict where its state does not allow it. The channels are read when asked."""
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an action may look up, read when it asks: the channels, and what a person has said of an alert."""
+
+    channels: Callable[[], tuple[Channel, ...]]
+    verdict: Callable[[uuid.UUID, str], Verdict | None]
+
+
+Decide = Callable[[Alert, Known], Changes]
+"""What an action makes of an alert; a Conflict where its state does not allow it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +66,12 @@ def acknowledging(user_id: str, now: dt.datetime) -> Decide:
 
 def resolving(user_id: str, notes: str | None, now: dt.datetime) -> Decide:
     """It is over, says a person."""
-    return lambda alert, channels: resolve(alert, user_id, notes, now, channels())
+    return lambda alert, known: resolve(alert, user_id, notes, now, known.channels())
+
+
+def judging(user_id: str, verdict: Verdict, now: dt.datetime) -> Decide:
+    """Whether it was worth being told, says a person."""
+    return lambda alert, known: judge(alert, user_id, verdict, known.verdict(alert.id, user_id), now)
 
 
 def commenting(user_id: str, text: str) -> Decide:
@@ -124,7 +140,10 @@ class AlertActions:
         traceparent = new_traceparent()
         with self._database.transaction(workspace_id) as connection:
             alerts = lock_many(connection, workspace_id, alert_ids)
-            channels = cache(lambda: load_channels(connection))
+            known = Known(
+                channels=cache(lambda: load_channels(connection)),
+                verdict=partial(verdicts.of_person, connection, workspace_id),
+            )
             done: list[Done] = []
             changes: list[Changes] = []
             acts: list[Act] = []
@@ -134,13 +153,13 @@ class AlertActions:
                     if alert is None:
                         raise NotFound("there is no such alert in this workspace")
                     check(alert)
-                    decided = decide(alert, channels)
+                    decided = decide(alert, known)
                 except ConvexError as error:
                     done.append(Done(alert_id, None, error))
                     continue
                 changes.append(decided)
                 acts.extend(_acts(alert, decided))
-                done.append(Done(alert_id, as_wire(decided.entries[-1].alert)))
+                done.append(Done(alert_id, as_wire(decided.entries[-1].alert if decided.entries else alert)))
             record_now(connection, workspace_id, *acts)
             whole = Changes.of(changes).within(traceparent)
             written = save(connection, workspace_id, whole, self._ids, now)
@@ -158,11 +177,18 @@ class AlertActions:
 
 def _acts(before: Alert, changes: Changes) -> list[Act]:
     """What goes on the audit log: that somebody did it, and what it changed. The alert log tells the rest."""
+    if not changes.entries:
+        return []
     after = changes.entries[-1].alert
     told = {name: getattr(after, name) for name in TOLD}
-    detail = {"changes": differences({name: getattr(before, name) for name in TOLD}, told)}
+    changed = differences({name: getattr(before, name) for name in TOLD}, told)
     return [
-        Act(entry.actor, f"alert.{entry.event.value}", f"alert:{before.id}", detail)
+        Act(
+            entry.actor,
+            f"alert.{entry.event.value}",
+            f"alert:{before.id}",
+            dict(entry.detail) if entry.event is Event.JUDGED else {"changes": changed},
+        )
         for entry in changes.entries
         if entry.actor is not None
     ]

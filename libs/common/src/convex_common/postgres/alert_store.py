@@ -18,6 +18,7 @@ from psycopg.types.numeric import Int2, Int4, Int8
 from convex_common.domain.alert import Alert, as_wire
 from convex_common.domain.change import Changes, Entry, Notice, Timer
 from convex_common.domain.facets import touched
+from convex_common.domain.verdict import Judged
 from convex_common.feed import LiveEvent, event_frame
 from convex_common.ids import Ids, milliseconds
 from convex_common.postgres.alert_rows import COLUMNS, SELECTED, alert_of, array_parameter, columns_of, unpacked
@@ -77,6 +78,12 @@ ON CONFLICT (workspace_id, kind, subject) DO UPDATE SET due_at = excluded.due_at
 
 DROP_TIMERS = """DELETE FROM timers t USING unnest(%(kind)b::text[], %(subject)b::text[]) AS u(kind, subject)
 WHERE t.workspace_id = %(workspace)s AND t.kind = u.kind AND t.subject = u.subject"""
+
+JUDGE = """INSERT INTO alert_verdicts AS v (workspace_id, alert_id, user_id, verdict, at)
+SELECT %(workspace)s, u.alert_id, u.user_id, u.verdict, u.at
+FROM unnest(%(alert_id)b::uuid[], %(user_id)b::text[], %(verdict)b::text[], %(at)b::timestamptz[])
+    AS u(alert_id, user_id, verdict, at)
+ON CONFLICT (workspace_id, alert_id, user_id) DO UPDATE SET verdict = excluded.verdict, at = excluded.at"""
 
 LOG = """WITH f AS (
     UPDATE workspace_feed SET next_offset = next_offset + %(wanted)s WHERE workspace_id = %(workspace)s
@@ -163,6 +170,7 @@ def save(connection: Connection, workspace_id: uuid.UUID, changes: Changes, ids:
     _save_alerts(connection, workspace_id, changes)
     delivery_ids = _save_notices(connection, workspace_id, changes.notices, ids, now)
     _save_timers(connection, workspace_id, changes.timers)
+    _save_judged(connection, workspace_id, changes.judged)
     frames = tuple((entry, as_wire(entry.alert)) for entry in changes.entries)
     position = _save_log(connection, workspace_id, frames, log_ids, now) if frames else None
     return Written(delivery_ids, position, frames, workspace_id)
@@ -236,6 +244,21 @@ def _save_timers(connection: Connection, workspace_id: uuid.UUID, timers: Sequen
                 "workspace": workspace_id,
                 "kind": [timer.kind for timer in dropped],
                 "subject": [timer.subject for timer in dropped],
+            },
+            binary=True,
+        )
+
+
+def _save_judged(connection: Connection, workspace_id: uuid.UUID, judged: Sequence[Judged]) -> None:
+    if judged:
+        connection.execute(
+            JUDGE,
+            {
+                "workspace": workspace_id,
+                "alert_id": [each.alert_id for each in judged],
+                "user_id": [each.user_id for each in judged],
+                "verdict": [each.verdict.value for each in judged],
+                "at": [each.at for each in judged],
             },
             binary=True,
         )

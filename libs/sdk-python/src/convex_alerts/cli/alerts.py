@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any
 
@@ -13,6 +14,15 @@ from convex_alerts.cli.command import FAILED, Session, application, command
 app = application("What is wrong: list, show, watch live, acknowledge, resolve.")
 
 MOST = 500
+
+
+class Verdict(StrEnum):
+    """What one may say of an alert."""
+
+    USEFUL = "useful"
+    FALSE_ALARM = "false-alarm"
+
+
 OPEN = ["firing", "acknowledged"]
 AlertId = Annotated[str, typer.Argument(autocompletion=names.completing("alerts", "id", status=OPEN))]
 AlertIds = Annotated[list[str], typer.Argument(autocompletion=names.completing("alerts", "id", status=OPEN))]
@@ -104,6 +114,23 @@ def resolve(
 
 
 @command(app)
+def judge(
+    session: Session,
+    verdict: Annotated[Verdict, typer.Argument(help="Was it worth being told?")],
+    alert_ids: Annotated[list[str], typer.Argument(autocompletion=names.completing("alerts", "id"))],
+) -> None:
+    """Say that alerts were useful or false alarms; your last word on each counts, and statistics tell how often."""
+    _check(alert_ids)
+    given = {"verdict": verdict.value.replace("-", "_")}
+    judged = [session.client.create(f"alerts/{alert_id}/verdict", given) for alert_id in dict.fromkeys(alert_ids)]
+    if session.as_json:
+        return output.document(judged)
+    for alert in judged:
+        typer.echo(output.clean(f"{verdict.value}  {alert['id']}  {alert['title']}"))
+    return None
+
+
+@command(app)
 def watch(
     session: Session,
     framework: Framework = None,
@@ -121,8 +148,7 @@ def watch(
 
 def _act(session: Session, alert_ids: list[str], action: str, body: dict[str, Any]) -> None:
     """All of them; those that cannot be are told, and the others are done all the same."""
-    for wrong in (one for one in alert_ids if not names.is_id(one)):
-        raise typer.BadParameter(f"{wrong!r} is no id; `convex alerts list` shows them")
+    _check(alert_ids)
     outcomes: list[dict[str, Any]] = []
     ids = list(dict.fromkeys(alert_ids))
     for start in range(0, len(ids), MOST):
@@ -138,6 +164,11 @@ def _act(session: Session, alert_ids: list[str], action: str, body: dict[str, An
             typer.echo(output.clean(f"{alert.get('status', action)}  {outcome['id']}  {alert.get('title', '')}"))
     if not all(outcome["ok"] for outcome in outcomes):
         raise typer.Exit(FAILED)
+
+
+def _check(alert_ids: list[str]) -> None:
+    for wrong in (one for one in alert_ids if not names.is_id(one)):
+        raise typer.BadParameter(f"{wrong!r} is no id; `convex alerts list` shows them")
 
 
 def _channels(row: output.Row) -> str:

@@ -29,6 +29,8 @@ const REASONS: Record<string, string> = {
   rule_changed: "its rule was changed",
   framework_deleted: "its framework was deleted",
   silenced: "a silence covers it",
+  judged_useful: "a person found it useful",
+  judged_false_alarm: "a person called it a false alarm",
   silence_ended: "the silence that covered it has ended while it was firing",
 };
 
@@ -50,7 +52,11 @@ const EVENTS: Record<string, string> = {
   flapping: "Flapping",
   suppressed: "Nobody was told",
   escalated: "Escalated",
+  judged: "Judged",
 };
+
+/** A verdict is an event of its own words. */
+const JUDGED: Record<string, string> = { judged_useful: "Found useful", judged_false_alarm: "Called a false alarm" };
 
 const CAUSES: Record<string, string> = {
   fired: "of its firing",
@@ -112,8 +118,8 @@ function ofLog(entry: Log): Moment {
   return {
     id: entry.id,
     at: entry.at,
-    title: `${EVENTS[event] ?? event.replaceAll("_", " ")}${by}`,
-    why: actor && reason?.endsWith("_by_person") ? withheld(entry.detail) : why,
+    title: `${(reason && JUDGED[reason]) ?? EVENTS[event] ?? event.replaceAll("_", " ")}${by}`,
+    why: actor && reason && (reason.endsWith("_by_person") || reason in JUDGED) ? withheld(entry.detail) : why,
     weight: event === "suppressed" ? "withheld" : actor ? "person" : "plain",
     attempts: [],
     deliveries: [],

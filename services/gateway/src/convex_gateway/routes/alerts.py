@@ -20,12 +20,12 @@ from convex_common.domain.role import Role
 from convex_common.domain.rule import AlertType
 from convex_common.domain.severity import Severity
 from convex_common.errors import Invalid, NotFound
-from convex_common.postgres import alerts_query, timeline
-from convex_common.postgres.alert_actions import Decide, Done, acknowledging, commenting, resolving
+from convex_common.postgres import alerts_query, timeline, verdicts
+from convex_common.postgres.alert_actions import Decide, Done, acknowledging, commenting, judging, resolving
 from convex_common.redis.cache.cache import Loaded
 from convex_common.redis.cache.classes import ALERTS
 from convex_gateway.operations import Authorized, Resource
-from convex_gateway.pagination import PageAsked, cursor_of, cut, moment_cursor_of
+from convex_gateway.pagination import PageAsked, cursor_of, cut, moment_cursor_of, text_cursor_of
 from convex_gateway.problems import NO_NUL, Problems, of_error
 from convex_gateway.shapes.alerts import (
     Acknowledgement,
@@ -36,6 +36,8 @@ from convex_gateway.shapes.alerts import (
     Comment,
     Resolution,
     TimelinePage,
+    VerdictGiven,
+    VerdictPage,
     faults,
 )
 from convex_gateway.shapes.body import Moment
@@ -171,6 +173,28 @@ async def comment_on_alert(call: Authorized, alert_id: uuid.UUID, asked: Comment
     """Comment on an alert, open or resolved: the text is on its timeline, for everybody who looks."""
     now = dt.datetime.now(dt.UTC)
     return await _act(call, alert_id, None, commenting(call.principal.user_id, asked.text), if_match, now)
+
+
+@resource.operation("GET", "/alerts/{alert_id}/verdicts", role=Role.VIEWER, answer=VerdictPage)
+async def list_alert_verdicts(call: Authorized, alert_id: uuid.UUID, asked: PageAsked) -> object:
+    """List what people said of an alert: was it useful, or a false alarm?"""
+    async with call.transaction() as connection:
+        found = await verdicts.page(
+            connection, call.workspace_id, alert_id, after=asked.after_text or "", count=asked.limit + 1
+        )
+        if not found and await alerts_query.find(connection, call.workspace_id, alert_id) is None:
+            raise _absent()
+    items, last = cut(found, asked.limit)
+    return {"items": items, "next_cursor": text_cursor_of(last.user_id if last else None)}
+
+
+@resource.operation(
+    "POST", "/alerts/{alert_id}/verdict", role=Role.RESPONDER, answer=Alert, errors=(409, 412), headers=ETAG
+)
+async def judge_alert(call: Authorized, alert_id: uuid.UUID, given: VerdictGiven, if_match: IfMatch = None) -> Response:
+    """Say whether an alert was useful or a false alarm; one's last word counts, and the statistics tell how often."""
+    now = dt.datetime.now(dt.UTC)
+    return await _act(call, alert_id, None, judging(call.principal.user_id, given.verdict, now), if_match, now)
 
 
 @resource.operation("POST", "/alerts/bulk", role=Role.RESPONDER, answer=BulkAnswer)

@@ -10,9 +10,17 @@ from pydantic import BaseModel, Field
 
 from convex_common.domain.alert import Event, Reason, Status
 from convex_common.domain.severity import Severity
+from convex_common.domain.verdict import Verdict
 from convex_gateway.problems import FieldError
 from convex_gateway.shapes.body import Answer, Body, Words
 from convex_gateway.shapes.problem import Problem
+
+
+class VerdictCount(Answer):
+    """How many people say so; the last word of each counts."""
+
+    useful: int = 0
+    false_alarm: int = 0
 
 
 class Alert(Answer):
@@ -41,6 +49,7 @@ class Alert(Answer):
     resolution_notes: str | None
     silenced_by: uuid.UUID | None = Field(default=None, description="The silence that keeps people from being told")
     silenced_until: dt.datetime | None = Field(default=None, description="When that ends")
+    verdicts: VerdictCount = Field(description="What people said of it")
     version: int = Field(description="Give it as If-Match with a change")
 
 
@@ -67,6 +76,27 @@ class Comment(Body):
     """A word about it."""
 
     text: Annotated[Words, Field(min_length=1)]
+
+
+class VerdictGiven(Body):
+    """Whether it was worth being told."""
+
+    verdict: Verdict
+
+
+class VerdictOnAlert(Answer):
+    """One person's word on an alert, the last one."""
+
+    user_id: str
+    verdict: Verdict
+    at: dt.datetime
+
+
+class VerdictPage(Answer):
+    """What people said of an alert, by their ids."""
+
+    items: list[VerdictOnAlert]
+    next_cursor: str | None
 
 
 class BulkAction(Body):
