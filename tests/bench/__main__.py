@@ -13,6 +13,7 @@ TOPICS = {
     "sustained": "triggers per second with a flat backlog",
     "cache": "hit rates of a mix of dashboards, and what a get, a set and an invalidation take",
     "limits": "a quiet workspace beside one that floods, and beside one that sends ten times as much",
+    "aggregation": "statistics of a month with a million alerts, and the same again",
     "peers": "beside Debian's Alertmanager: speed, and what survives a kill -9",
 }
 

@@ -325,6 +325,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/analytics/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the statistics as CSV: a line for each framework and bucket in which anything happened
+         * @description Get the statistics as CSV: a line for each framework and bucket in which anything happened.
+         */
+        get: operations["export_statistics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/analytics/patterns": {
         parameters: {
             query?: never;
@@ -447,6 +467,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/analytics/statistics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tell how alerts went in a period, and in the one before
+         * @description Counts, rates, times, the health of each framework, how alerts are spread over the hours of the week, and the rules
+         *         that fire most. Computed every half hour.
+         */
+        get: operations["get_statistics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/analytics/summary": {
         parameters: {
             query?: never;
@@ -460,6 +501,26 @@ export interface paths {
          *         now.
          */
         get: operations["get_analytics_summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/analytics/timeseries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tell how a metric went, hour by hour, or by days, weeks (from Monday) or months of a time zone
+         * @description Days are 23 or 25 hours long where clocks change. Hours for up to 62 days at once.
+         */
+        get: operations["get_timeseries"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2211,6 +2272,12 @@ export interface components {
             accepted?: number;
         };
         /**
+         * Bucket
+         * @description What a series is made of.
+         * @enum {string}
+         */
+        Bucket: "hour" | "day" | "week" | "month";
+        /**
          * BulkAction
          * @description What to do to which alerts.
          */
@@ -2479,6 +2546,23 @@ export interface components {
             time_zone: string | null;
         };
         /**
+         * DeliveriesOfChannel
+         * @description Deliveries of a channel that became final.
+         */
+        DeliveriesOfChannel: {
+            /**
+             * Channel Id
+             * Format: uuid
+             */
+            channel_id: string;
+            /** Delivered */
+            delivered: number;
+            /** Failed */
+            failed: number;
+            /** Quarantined */
+            quarantined: number;
+        };
+        /**
          * Delivery
          * @description One notification to one channel, with its ledger of attempts.
          */
@@ -2572,6 +2656,18 @@ export interface components {
          * @enum {string}
          */
         DeliveryStatus: "pending" | "delivered" | "failed" | "quarantined";
+        /**
+         * Durations
+         * @description How long it took, in seconds: percentiles within 1 %, the average exactly; null where nothing was measured.
+         */
+        Durations: {
+            /** Avg */
+            avg: number | null;
+            /** P50 */
+            p50: number | null;
+            /** P95 */
+            p95: number | null;
+        };
         /**
          * EmailConfig
          * @description Mailboxes. They get one e-mail, in which each sees the others.
@@ -2672,11 +2768,13 @@ export interface components {
             by_type: {
                 [key: string]: number;
             };
+            health: components["schemas"]["Health"];
             /**
              * Occurrences
              * @description Triggers, those that were folded into an alert included
              */
             occurrences: number;
+            rates: components["schemas"]["Rates"];
             /** @description From the firing to the end, by a person or by itself */
             resolve_seconds: components["schemas"]["Times"];
             /** Resolved */
@@ -2788,11 +2886,13 @@ export interface components {
              * Format: uuid
              */
             framework_id: string;
+            health: components["schemas"]["Health"];
             /**
              * Occurrences
              * @description Triggers, those that were folded into an alert included
              */
             occurrences: number;
+            rates: components["schemas"]["Rates"];
             /** @description From the firing to the end, by a person or by itself */
             resolve_seconds: components["schemas"]["Times"];
             /** Resolved */
@@ -2827,6 +2927,66 @@ export interface components {
              * @description Unique among the workspace's frameworks
              */
             name?: string;
+        };
+        /**
+         * FrameworkPeriod
+         * @description The same of one framework.
+         */
+        FrameworkPeriod: {
+            /** Acknowledged */
+            acknowledged: number;
+            /** Alerts */
+            alerts: number;
+            /** By Severity */
+            by_severity: {
+                [key: string]: number;
+            };
+            /** By Type */
+            by_type: {
+                [key: string]: number;
+            };
+            /** Deliveries */
+            deliveries: components["schemas"]["DeliveriesOfChannel"][];
+            /**
+             * False Alarms
+             * @description Those that more people called a false alarm than useful
+             */
+            false_alarms: number;
+            /**
+             * Folded
+             * @description Triggers for which an alert was there already
+             */
+            folded: number;
+            /**
+             * Framework Id
+             * Format: uuid
+             */
+            framework_id: string;
+            health: components["schemas"]["Health"];
+            /**
+             * Judged
+             * @description Alerts of the period that somebody gave a verdict on
+             */
+            judged: number;
+            rates: components["schemas"]["Rates"];
+            /** Resolved */
+            resolved: number;
+            /** @description From the firing to a person's acknowledgement */
+            time_to_acknowledge: components["schemas"]["Durations"];
+            /** @description From the firing to the end, by a person or by itself */
+            time_to_resolve: components["schemas"]["Durations"];
+            /**
+             * Told
+             * @description How often people were notified, ends of alerts aside
+             */
+            told: number;
+            /**
+             * Withheld
+             * @description Triggers that nobody was notified of, by reason
+             */
+            withheld: {
+                [key: string]: number;
+            };
         };
         /**
          * FrameworkPredictions
@@ -2879,6 +3039,18 @@ export interface components {
             startsAt: string;
             status: components["schemas"]["AlertStatus"];
             updatedAt: string;
+        };
+        /**
+         * Health
+         * @description 0 to 100: 25 points for each rate that meets its target, fewer in proportion. What is not known is left out.
+         */
+        Health: {
+            /** Parts */
+            parts: {
+                [key: string]: number | null;
+            };
+            /** Score */
+            score: number | null;
         };
         /**
          * HealthScore
@@ -3441,6 +3613,12 @@ export interface components {
             role?: components["schemas"]["Role"];
         };
         /**
+         * Metric
+         * @description What a series may be of.
+         * @enum {string}
+         */
+        Metric: "alerts" | "alerts_by_severity" | "alerts_by_type" | "folded" | "told" | "withheld" | "deliveries" | "acknowledged" | "resolved" | "time_to_acknowledge" | "time_to_resolve" | "acknowledged_rate" | "resolved_rate" | "false_positive_rate" | "suppression_effectiveness" | "health";
+        /**
          * MetricPage
          * @description A framework's metrics, by name.
          */
@@ -3579,6 +3757,31 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
+        };
+        /**
+         * NoisyRule
+         * @description A rule that fires much.
+         */
+        NoisyRule: {
+            /** Alerts */
+            alerts: number;
+            /** Framework Id */
+            framework_id: string | null;
+            /**
+             * Rule Id
+             * Format: uuid
+             */
+            rule_id: string;
+            /**
+             * Rule Name
+             * @description Empty where the rule is no longer known
+             */
+            rule_name: string;
+            /**
+             * Share
+             * @description Of all alerts of the period
+             */
+            share: number | null;
         };
         /**
          * Notification
@@ -3923,6 +4126,61 @@ export interface components {
          */
         PatternStatus: "open" | "applied" | "dismissed" | "ended";
         /**
+         * PeriodFigures
+         * @description What happened in the period, and what became of the alerts that opened in it.
+         */
+        PeriodFigures: {
+            /** Acknowledged */
+            acknowledged: number;
+            /** Alerts */
+            alerts: number;
+            /** By Severity */
+            by_severity: {
+                [key: string]: number;
+            };
+            /** By Type */
+            by_type: {
+                [key: string]: number;
+            };
+            /** Deliveries */
+            deliveries: components["schemas"]["DeliveriesOfChannel"][];
+            /**
+             * False Alarms
+             * @description Those that more people called a false alarm than useful
+             */
+            false_alarms: number;
+            /**
+             * Folded
+             * @description Triggers for which an alert was there already
+             */
+            folded: number;
+            health: components["schemas"]["Health"];
+            /**
+             * Judged
+             * @description Alerts of the period that somebody gave a verdict on
+             */
+            judged: number;
+            rates: components["schemas"]["Rates"];
+            /** Resolved */
+            resolved: number;
+            /** @description From the firing to a person's acknowledgement */
+            time_to_acknowledge: components["schemas"]["Durations"];
+            /** @description From the firing to the end, by a person or by itself */
+            time_to_resolve: components["schemas"]["Durations"];
+            /**
+             * Told
+             * @description How often people were notified, ends of alerts aside
+             */
+            told: number;
+            /**
+             * Withheld
+             * @description Triggers that nobody was notified of, by reason
+             */
+            withheld: {
+                [key: string]: number;
+            };
+        };
+        /**
          * Point
          * @description What a series did from `at` on, for one step; steps without an observation are left out.
          */
@@ -4193,6 +4451,32 @@ export interface components {
         Queues: {
             /** Items */
             items: components["schemas"]["Queue"][];
+        };
+        /**
+         * Rates
+         * @description From 0 to 1; null where there is nothing to tell of.
+         */
+        Rates: {
+            /**
+             * Acknowledged
+             * @description Of the alerts that opened, how many somebody acknowledged
+             */
+            acknowledged: number | null;
+            /**
+             * False Positive
+             * @description Of the alerts with a verdict, how many are false alarms
+             */
+            false_positive: number | null;
+            /**
+             * Resolved
+             * @description Of the alerts that opened, how many are over
+             */
+            resolved: number | null;
+            /**
+             * Suppression Effectiveness
+             * @description Of the triggers that could have disturbed somebody once more, how many did not
+             */
+            suppression_effectiveness: number | null;
         };
         /**
          * Reason
@@ -4529,6 +4813,16 @@ export interface components {
          */
         Scope: "ingest" | "read" | "respond" | "configure" | "admin";
         /**
+         * Series
+         * @description A value for each of the times; null where there is nothing to tell of.
+         */
+        Series: {
+            /** Name */
+            name: string;
+            /** Values */
+            values: (number | null)[];
+        };
+        /**
          * SessionState
          * @description The browser's session, if there is one, and how one can begin.
          */
@@ -4774,6 +5068,47 @@ export interface components {
          */
         State: "active" | "pending" | "expired";
         /**
+         * Statistics
+         * @description How alerts went in a period.
+         */
+        Statistics: {
+            /**
+             * By Hour
+             * @description Alerts by weekday, Monday first, and hour of the day
+             */
+            by_hour: number[][];
+            /**
+             * Computed At
+             * @description null where nothing happened, or nothing was computed yet
+             */
+            computed_at: string | null;
+            /**
+             * Frameworks
+             * @description The 200 with the most alerts
+             */
+            frameworks: components["schemas"]["FrameworkPeriod"][];
+            /**
+             * From
+             * Format: date
+             */
+            from: string;
+            /**
+             * Noisiest
+             * @description The ten that opened the most alerts
+             */
+            noisiest: components["schemas"]["NoisyRule"][];
+            /** @description Of as many days right before */
+            previous: components["schemas"]["PeriodFigures"];
+            /** Timezone */
+            timezone: string;
+            /**
+             * To
+             * Format: date
+             */
+            to: string;
+            total: components["schemas"]["PeriodFigures"];
+        };
+        /**
          * Status
          * @description firing → acknowledged → resolved.
          * @enum {string}
@@ -4863,6 +5198,38 @@ export interface components {
             worst_day_p95: number | null;
         };
         /**
+         * Timeseries
+         * @description How a metric went.
+         */
+        Timeseries: {
+            bucket: components["schemas"]["Bucket"];
+            /**
+             * From
+             * Format: date
+             */
+            from: string;
+            metric: components["schemas"]["Metric"];
+            /** Series */
+            series: components["schemas"]["Series"][];
+            /**
+             * Times
+             * @description When each bucket begins
+             */
+            times: string[];
+            /** Timezone */
+            timezone: string;
+            /**
+             * To
+             * Format: date
+             */
+            to: string;
+            /**
+             * Unit
+             * @description count, seconds, share (0 to 1) or points
+             */
+            unit: string;
+        };
+        /**
          * TriedSeries
          * @description One set of labels.
          */
@@ -4936,16 +5303,10 @@ export interface components {
          * @description How many people say so; the last word of each counts.
          */
         VerdictCount: {
-            /**
-             * False Alarm
-             * @default 0
-             */
-            false_alarm?: number;
-            /**
-             * Useful
-             * @default 0
-             */
-            useful?: number;
+            /** False Alarm */
+            false_alarm: number;
+            /** Useful */
+            useful: number;
         };
         /**
          * VerdictGiven
@@ -6606,6 +6967,100 @@ export interface operations {
             };
         };
     };
+    export_statistics: {
+        parameters: {
+            query?: {
+                bucket?: components["schemas"]["Bucket"];
+                framework_id?: string | null;
+                /** @description The first day; six days before the last one if absent */
+                from?: string | null;
+                /** @description The last day, included; today if absent */
+                to?: string | null;
+                /** @description Whose days they are, such as Europe/Berlin; the workspace's if absent */
+                tz?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description A name */
+                    "Content-Disposition"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description There are no valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role or the key's scopes do not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; nothing was changed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too much in too short a time: `RateLimit-Policy` tells the limits, `Retry-After` when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something is broken inside */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store cannot be reached; try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_patterns: {
         parameters: {
             query?: {
@@ -7132,6 +7587,97 @@ export interface operations {
             };
         };
     };
+    get_statistics: {
+        parameters: {
+            query?: {
+                framework_id?: string | null;
+                /** @description The first day; six days before the last one if absent */
+                from?: string | null;
+                /** @description The last day, included; today if absent */
+                to?: string | null;
+                /** @description Whose days they are, such as Europe/Berlin; the workspace's if absent */
+                tz?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Statistics"];
+                };
+            };
+            /** @description There are no valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role or the key's scopes do not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; nothing was changed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too much in too short a time: `RateLimit-Policy` tells the limits, `Retry-After` when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something is broken inside */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store cannot be reached; try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_analytics_summary: {
         parameters: {
             query?: {
@@ -7154,6 +7700,99 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Summary"];
+                };
+            };
+            /** @description There are no valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role or the key's scopes do not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; nothing was changed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too much in too short a time: `RateLimit-Policy` tells the limits, `Retry-After` when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something is broken inside */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store cannot be reached; try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_timeseries: {
+        parameters: {
+            query?: {
+                metric?: components["schemas"]["Metric"];
+                bucket?: components["schemas"]["Bucket"];
+                framework_id?: string | null;
+                /** @description The first day; six days before the last one if absent */
+                from?: string | null;
+                /** @description The last day, included; today if absent */
+                to?: string | null;
+                /** @description Whose days they are, such as Europe/Berlin; the workspace's if absent */
+                tz?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeseries"];
                 };
             };
             /** @description There are no valid credentials */

@@ -69,7 +69,7 @@ class DayLog:
 
 def load(connection: Connection, workspace_id: uuid.UUID, day: dt.date) -> DayLog:
     """Read the day. `connection` works for the workspace."""
-    which = _bounds(workspace_id, day)
+    which = of_day(workspace_id, day)
     return DayLog(
         opened=[Opened(*row) for row in connection.execute(OPENED, which)],
         occurrences=[Occurrences(*row) for row in connection.execute(OCCURRENCES, which)],
@@ -105,7 +105,8 @@ def save(connection: Connection, workspace_id: uuid.UUID, day: dt.date, framewor
         return cursor.rowcount > 0
 
 
-def _bounds(workspace_id: uuid.UUID, day: dt.date) -> dict[str, Any]:
+def of_day(workspace_id: uuid.UUID, day: dt.date) -> dict[str, Any]:
+    """The parameters of a statement about a UTC day."""
     start = dt.datetime.combine(day, dt.time(), dt.UTC)
     end = start + dt.timedelta(days=1)
     return {"workspace": workspace_id, **bounds(start, end)}

@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from convex_analytics import day_log
+from convex_analytics import day_log, quarter_log
 from convex_analytics.domain.daily import FrameworkDay, summarize
+from convex_analytics.domain.quarters import quarters
 from convex_common.errors import ConvexError, LeaseLost, StoreUnavailable
 from convex_common.logging import bound
 from convex_common.postgres import positions
-from convex_common.postgres.database import Database
+from convex_common.postgres.database import Connection, Database
 from convex_common.postgres.job_runner import Interrupted, Lease
 
 log = logging.getLogger(__name__)
@@ -39,14 +40,15 @@ class Statistics:
         self._database = database
 
     def compute(self, days: Sequence[dt.date], lease: Lease) -> Computed:
-        """One transaction per workspace. A workspace that fails holds up no other, but the run is tried again."""
+        """One transaction per workspace and day. A workspace that fails holds up no other, but is tried again."""
         frameworks = alerts = 0
         failed: list[uuid.UUID] = []
         workspaces = self._workspaces()
-        for workspace_id in workspaces:
+        for place, workspace_id in enumerate(workspaces):
+            done = {"workspaces": place, "of": len(workspaces)}
             with bound(workspace_id=workspace_id):
                 try:
-                    computed = self._compute(workspace_id, days, lease)
+                    computed = self._compute(workspace_id, days, lease, done)
                 except (LeaseLost, Interrupted, StoreUnavailable):
                     raise
                 except Exception:
@@ -63,17 +65,37 @@ class Statistics:
         with self._database.transaction() as connection:
             return [row[0] for row in connection.execute("SELECT workspace_ids()")]
 
-    def _compute(self, workspace_id: uuid.UUID, days: Sequence[dt.date], lease: Lease) -> list[FrameworkDay]:
-        """What changes ends what was cached of it, by the same transaction."""
+    def _compute(
+        self, workspace_id: uuid.UUID, days: Sequence[dt.date], lease: Lease, done: Mapping[str, int]
+    ) -> list[FrameworkDay]:
+        """The days, and then the earlier ones of whose alerts something became on them."""
         computed: list[FrameworkDay] = []
-        changed = False
-        with self._database.transaction(workspace_id) as connection:
-            for day in days:
+        touched: set[dt.date] = set()
+        for day in days:
+            with self._database.transaction(workspace_id) as connection:
                 found = day_log.load(connection, workspace_id, day)
                 of_day = summarize(found.opened, found.occurrences, found.responses)
-                changed |= day_log.save(connection, workspace_id, day, of_day)
-                computed += of_day
-            if changed:
-                positions.raise_version(connection, workspace_id, "statistics")
-            lease.hold(connection)
+                changed = day_log.save(connection, workspace_id, day, of_day)
+                touched.update(quarter_log.touched(connection, workspace_id, day))
+                self._finish(connection, workspace_id, day, lease, changed=changed, done=done)
+            computed += of_day
+        for day in sorted(touched - set(days)):
+            with self._database.transaction(workspace_id) as connection:
+                self._finish(connection, workspace_id, day, lease, changed=False, done=done)
         return computed
+
+    def _finish(
+        self,
+        connection: Connection,
+        workspace_id: uuid.UUID,
+        day: dt.date,
+        lease: Lease,
+        *,
+        changed: bool,
+        done: Mapping[str, int],
+    ) -> None:
+        """The day's quarters. What changes ends what was cached of it, by the same transaction."""
+        changed |= quarter_log.save(connection, workspace_id, quarters(quarter_log.load(connection, workspace_id, day)))
+        if changed:
+            positions.raise_version(connection, workspace_id, "statistics")
+        lease.hold(connection, {**done, "day": day.isoformat()})

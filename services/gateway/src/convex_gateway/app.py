@@ -49,6 +49,7 @@ from convex_gateway.routes import (
     queues,
     rules,
     silences,
+    statistics,
 )
 from convex_gateway.shield import Shield
 from convex_gateway.signin.oidc import routes as oidc
@@ -64,6 +65,7 @@ RESOURCES = (
     observations,
     feed,
     analytics,
+    statistics,
     anomalies,
     patterns,
     deliveries,

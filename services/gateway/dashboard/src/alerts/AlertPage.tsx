@@ -32,6 +32,7 @@ import { useApi } from "../session/useApi";
 import styles from "./AlertPage.module.css";
 import { ResolveDialog } from "./ResolveDialog";
 import { Timeline } from "./Timeline";
+import { Verdict } from "./Verdict";
 
 const ValueChart = lazy(() => import("./ValueChart").then((module) => ({ default: module.ValueChart })));
 const RELATED = 8;
@@ -191,6 +192,7 @@ function Shown({ alert }: { alert: Alert }) {
               ]}
             />
           </Section>
+          <Verdict alert={alert} />
           {labels.length > 0 ? (
             <Section title="Labels">
               <ul className={styles["labels"]}>

@@ -6,17 +6,19 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 from fastapi import Query
 from starlette.responses import Response
 
-from convex_common.domain import facets
+from convex_common.domain import calendar, facets
 from convex_common.domain.alert import Status
+from convex_common.domain.figures import Figures, health, total
 from convex_common.domain.role import Role
 from convex_common.domain.severity import Severity
 from convex_common.errors import Invalid, NotFound
-from convex_common.postgres import statistics
+from convex_common.postgres import insights, statistics
 from convex_common.postgres.frameworks import frameworks
 from convex_common.postgres.positions import position
 from convex_common.redis.cache.cache import Loaded
@@ -28,6 +30,7 @@ resource = Resource("analytics")
 
 USUAL_DAYS: Final = 7
 MOST_DAYS: Final = 366
+UTC: Final = ZoneInfo("UTC")
 FIRST_DAY: Final = dt.date(2000, 1, 1)
 MOST_FRAMEWORKS: Final = 200
 OPEN: Final = (Status.FIRING, Status.ACKNOWLEDGED)
@@ -49,17 +52,23 @@ async def get_analytics_summary(
     The figures are those of whole days, computed again every half hour for the running one; what is open is counted
     now.
     """
-    begin, end = _period(first, last, dt.datetime.now(dt.UTC).date())
+    begin, end = period(first, last, dt.datetime.now(dt.UTC).date())
 
     async def computed() -> Loaded:
         async with call.transaction() as connection:
             # Before the figures, so that they are of this version at least.
             epoch, _, versions = await position(connection, call.workspace_id)
             found = await statistics.figures(connection, call.workspace_id, framework_id, begin, end)
+            ends = [calendar.midnight(begin, UTC), calendar.end_of(end, UTC)]
+            of_quarters = await insights.counted(connection, call.workspace_id, framework_id, ends)
             asked = {framework_id} if framework_id is not None and not found else set()
             if asked and await frameworks.missing(connection, call.workspace_id, asked):
                 raise NotFound("there is no such framework in this workspace")
-        return Loaded(_encode(_summed_up(begin, end, found)), epoch, versions[STATISTICS.name])
+        return Loaded(
+            _encode(_summed_up(begin, end, found, {one.framework_id: one.figures for one in of_quarters})),
+            epoch,
+            versions[STATISTICS.name],
+        )
 
     async def counted() -> Loaded:
         async with call.transaction() as connection:
@@ -68,13 +77,13 @@ async def get_analytics_summary(
         return Loaded(_encode(_open(found)), epoch, offset)
 
     find = call.gateway.cache.find
-    period = await find(call.workspace_id, STATISTICS, f"summary {framework_id} {begin} {end}", computed)
+    figures = await find(call.workspace_id, STATISTICS, f"summary {framework_id} {begin} {end}", computed)
     needed = facets.counted(framework_id, OPEN)
     open_now = await find(call.workspace_id, ALERTS, f"open {framework_id}", counted, facets=needed)
-    return Response(period.value[:-1] + b',"open":' + open_now.value + b"}", media_type="application/json")
+    return Response(figures.value[:-1] + b',"open":' + open_now.value + b"}", media_type="application/json")
 
 
-def _period(first: dt.date | None, last: dt.date | None, today: dt.date) -> tuple[dt.date, dt.date]:
+def period(first: dt.date | None, last: dt.date | None, today: dt.date) -> tuple[dt.date, dt.date]:
     """The days asked for, or those that are usual; Invalid where they make no period."""
     last = last or today
     if last < FIRST_DAY:
@@ -89,16 +98,32 @@ def _period(first: dt.date | None, last: dt.date | None, today: dt.date) -> tupl
     return first, last
 
 
-def _summed_up(first: dt.date, last: dt.date, found: Mapping[uuid.UUID, statistics.Figures]) -> dict[str, Any]:
-    total = statistics.total(list(found.values()))
+def _summed_up(
+    first: dt.date,
+    last: dt.date,
+    found: Mapping[uuid.UUID, statistics.Figures],
+    of_quarters: Mapping[uuid.UUID, Figures],
+) -> dict[str, Any]:
+    whole = statistics.total(list(found.values()))
     most = list(found.items())[:MOST_FRAMEWORKS]
     return {
         "from": first,
         "to": last,
-        "computed_at": total.computed_at,
-        "total": _figures(total),
-        "frameworks": [{"framework_id": framework_id, **_figures(figures)} for framework_id, figures in most],
+        "computed_at": whole.computed_at,
+        "total": {**_figures(whole), **_how(total(of_quarters.values()))},
+        "frameworks": [
+            {
+                "framework_id": framework_id,
+                **_figures(figures),
+                **_how(of_quarters.get(framework_id, Figures())),
+            }
+            for framework_id, figures in most
+        ],
     }
+
+
+def _how(figures: Figures) -> dict[str, Any]:
+    return {"rates": figures.rates(), "health": health(figures).as_answer()}
 
 
 def _figures(figures: statistics.Figures) -> dict[str, Any]:

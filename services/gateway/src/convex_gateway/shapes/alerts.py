@@ -19,8 +19,8 @@ from convex_gateway.shapes.problem import Problem
 class VerdictCount(Answer):
     """How many people say so; the last word of each counts."""
 
-    useful: int = 0
-    false_alarm: int = 0
+    useful: int
+    false_alarm: int
 
 
 class Alert(Answer):

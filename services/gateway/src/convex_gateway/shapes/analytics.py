@@ -11,6 +11,7 @@ from pydantic import Field
 from convex_common.domain.alert import Status
 from convex_common.domain.severity import Severity
 from convex_gateway.shapes.body import Answer
+from convex_gateway.shapes.statistics import Health, Rates
 
 
 class Times(Answer):
@@ -31,6 +32,8 @@ class Figures(Answer):
     by_type: dict[str, int]
     acknowledge_seconds: Times = Field(description="From the firing to a person's acknowledgement")
     resolve_seconds: Times = Field(description="From the firing to the end, by a person or by itself")
+    rates: Rates
+    health: Health
 
 
 class FrameworkFigures(Figures):

@@ -1,4 +1,4 @@
-"""Verdicts on alerts, statistics of quarter hours, and what a run of a job was asked for besides its time."""
+"""Verdicts on alerts, and statistics of quarter hours."""
 
 from convex_common.postgres.migrations import run_sql
 

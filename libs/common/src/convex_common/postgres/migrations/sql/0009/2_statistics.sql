@@ -45,6 +45,3 @@ CREATE POLICY workspace ON alert_quarters TO convex_service
     USING (workspace_id = (SELECT current_workspace())) WITH CHECK (workspace_id = (SELECT current_workspace()));
 CREATE POLICY across_workspaces ON alert_quarters TO convex_definer USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT, UPDATE, DELETE ON alert_quarters TO convex_service, convex_definer;
-
--- What a run is to do besides its slot, such as the days that statistics are computed for.
-ALTER TABLE job_runs ADD COLUMN arguments jsonb NOT NULL DEFAULT '{}';

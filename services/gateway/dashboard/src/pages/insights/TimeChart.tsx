@@ -1,0 +1,96 @@
+import { useEffect, useMemo, useRef } from "react";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { useDark } from "../../app/theme";
+import styles from "./insights.module.css";
+
+const HEIGHT = 200;
+
+export interface Line {
+  name: string;
+  values: readonly (number | null)[];
+  /** A token, such as `--accent`. */
+  colour: string;
+  dashed?: boolean;
+}
+
+/** Lines over time. What it shows is also said: `says` for those who do not see it. */
+export function TimeChart(props: {
+  times: readonly string[];
+  lines: readonly Line[];
+  says: string;
+  format: (value: number) => string;
+}) {
+  const { times, lines, says, format } = props;
+  const holder = useRef<HTMLDivElement>(null);
+  const dark = useDark();
+  const data = useMemo<uPlot.AlignedData>(
+    () => [times.map((time) => Date.parse(time) / 1000), ...lines.map(({ values }) => [...values])],
+    [times, lines],
+  );
+  const told = useRef(format);
+  told.current = format;
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: colours are read anew where it becomes dark or light
+  useEffect(() => {
+    const element = holder.current;
+    if (element === null) return;
+    const made = new uPlot(
+      options(element, lines, (value) => told.current(value)),
+      data,
+      element,
+    );
+    const watch = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
+    watch.observe(element);
+    return () => {
+      watch.disconnect();
+      made.destroy();
+    };
+  }, [dark, data, lines]);
+
+  return (
+    <figure className={styles["figure"]}>
+      <div ref={holder} className={styles["chart"]} role="img" aria-label={says} />
+      <figcaption className={styles["legend"]}>
+        {lines.map(({ name, colour, dashed }) => (
+          <span key={name} data-colour={colour} data-dashed={dashed ?? false}>
+            {name}
+          </span>
+        ))}
+      </figcaption>
+    </figure>
+  );
+}
+
+function options(element: HTMLElement, lines: readonly Line[], format: (value: number) => string): uPlot.Options {
+  const probe = document.createElement("span");
+  element.append(probe);
+  // What tokens come to in this theme: a canvas knows no custom properties, nor light-dark().
+  const colour = (name: string): string => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const grid = colour("--line");
+  const axis: uPlot.Axis = {
+    stroke: colour("--muted"),
+    grid: { stroke: grid, width: 1 },
+    ticks: { stroke: grid, width: 1 },
+    font: "12px system-ui",
+  };
+  const series: uPlot.Series[] = lines.map(({ colour: name, dashed }) => ({
+    stroke: colour(name),
+    width: 1.75,
+    points: { size: 4 },
+    ...(dashed ? { dash: [5, 4] } : {}),
+  }));
+  probe.remove();
+  return {
+    width: element.clientWidth,
+    height: HEIGHT,
+    legend: { show: false },
+    cursor: { drag: { x: false, y: false } },
+    scales: { y: { range: (_, __, high) => [0, (high || 1) * 1.08] } },
+    axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map(format) }],
+    series: [{}, ...series],
+  };
+}
