@@ -52,9 +52,9 @@ export class Live {
   #load = 0;
   #drawing = false;
   #stopped = false;
-  #onRefused: (why: string) => void;
+  #onRefused: () => void;
 
-  constructor(api: Api, onRefused: (why: string) => void) {
+  constructor(api: Api, onRefused: () => void) {
     this.#api = api;
     this.#onRefused = onRefused;
     this.#socket = new AlertSocket({ maxAttempts: Number.MAX_SAFE_INTEGER, fetch: fetchSigned });
@@ -68,7 +68,7 @@ export class Live {
     this.#socket.on("error", ({ message, final }) => {
       if (!final) return;
       this.#tell({ state: "refused", retryAt: null, problem: message });
-      this.#onRefused(message);
+      this.#onRefused();
     });
   }
 
@@ -223,7 +223,7 @@ export class Live {
       } catch (error) {
         if (mine !== this.#load) return;
         if (error instanceof Refused && (error.status === 401 || error.status === 403)) {
-          this.#onRefused(error.message);
+          this.#onRefused();
           return;
         }
         this.#progress({ ...this.#loading, problem: error instanceof Error ? error.message : String(error) });

@@ -15,7 +15,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   const { recheck } = useSession();
   const [live, setLive] = useState<Live | null>(null);
   useEffect(() => {
-    const made = new Live(api, (why) => void recheck(why));
+    const made = new Live(api, () => void recheck());
     made.start();
     setLive(made);
     return () => made.stop();

@@ -11,7 +11,7 @@ interface Session {
   /** Ends the session, here and at the server. */
   leave: () => Promise<void>;
   /** The server no longer knows the session: asks again, and shows the sign-in if it is so. */
-  recheck: (why?: string) => Promise<void>;
+  recheck: () => Promise<void>;
 }
 
 const Context = createContext<Session | null>(null);
@@ -71,21 +71,18 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     take(await currentSession());
   }, [take]);
 
-  const recheck = useCallback(
-    async (why = "Your session has ended. Sign in again.") => {
-      try {
-        const next = await currentSession();
-        if (next.session === null) setMessage(why);
-        take(next);
-      } catch (error) {
-        // Where nobody can be asked, whoever is signed in stays.
-        if (!(error instanceof Refused && error.status === 401)) return;
-        setMessage(why);
-        take({ ways: ["token"], session: null });
-      }
-    },
-    [take],
-  );
+  const recheck = useCallback(async () => {
+    try {
+      const next = await currentSession();
+      if (next.session === null) setMessage(ENDED);
+      take(next);
+    } catch (error) {
+      // Where nobody can be asked, whoever is signed in stays.
+      if (!(error instanceof Refused && error.status === 401)) return;
+      setMessage(ENDED);
+      take({ ways: ["token"], session: null });
+    }
+  }, [take]);
 
   useEffect(() => whenDoubted(() => void recheck()), [recheck]);
 
@@ -126,6 +123,9 @@ export function useMe(): Me & { may: (needed: Role) => boolean } {
   const { me, may } = useSession();
   return useMemo(() => ({ ...me, may }), [me, may]);
 }
+
+/** The same words whoever notices it first: a request, the live feed or another tab. */
+const ENDED = "Your session has ended. Sign in again.";
 
 const FAILURES: Record<string, string> = {
   refused: "The identity provider did not sign you in.",
