@@ -24,10 +24,13 @@ class Locked:
 
 
 def read(path: Path) -> dict[str, Locked]:
+    """What it names; of a package with a version for each Python, the one for this."""
     found: dict[str, Locked] = {}
     for entry in path.read_text().replace("\\\n", " ").splitlines():
         head, *hashes = re.split(r"\s+--hash=", entry.strip())
         requirement, _, marker = head.partition(" ; ")
         name, _, version = requirement.partition("==")
-        found[canonicalize_name(name)] = Locked(version.strip(), marker.strip(), frozenset(hashes))
+        key, locked = canonicalize_name(name), Locked(version.strip(), marker.strip(), frozenset(hashes))
+        if key not in found or locked.wanted_here:
+            found[key] = locked
     return found
