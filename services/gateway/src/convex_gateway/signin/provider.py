@@ -11,9 +11,9 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
-import httpx
 import jwt
 from authlib.common.errors import AuthlibBaseError
 
@@ -86,7 +86,7 @@ class Provider:
         self._clock = clock
         self._known: Description | None = None
         self._turn = asyncio.Lock()
-        self._make_client = _client_of_authlib()
+        self._make_client, self._http = _client_of_authlib()
 
     async def address(self, flow: Flow) -> str:
         """Where to send the person. ProviderAway."""
@@ -110,9 +110,9 @@ class Provider:
                 )
         except AuthlibBaseError as error:
             raise NotSignedIn(f"the code was refused: {error.error}") from None
-        except httpx.HTTPStatusError as error:
+        except self._http.HTTPStatusError as error:
             raise ProviderAway(f"the token endpoint answered {error.response.status_code}") from None
-        except FAILURES as error:
+        except (self._http.HTTPError, self._http.InvalidURL, *FAILURES) as error:
             raise ProviderAway(f"the token endpoint does not answer: {type(error).__name__}") from None
         claims = await self._verified(described.keys, answer.get("id_token"), flow.nonce)
         return await self._identity(described, claims, answer.get("access_token"))
@@ -211,12 +211,16 @@ def _is_text(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
-def _client_of_authlib() -> Callable[..., AsyncOAuth2Client]:
-    """Imported where there is a provider: it takes a fifth of a gateway's start."""
+def _client_of_authlib() -> tuple[Callable[..., AsyncOAuth2Client], Any]:
+    """And the HTTP library whose errors it raises: httpx2 where something has brought that along, or else httpx.
+
+    Imported where there is a provider: it takes a fifth of a gateway's start.
+    """
     from authlib.deprecate import AuthlibDeprecationWarning
 
     with warnings.catch_warnings():  # which HTTP library it will take next is no line of our JSON log
         warnings.simplefilter("ignore", AuthlibDeprecationWarning)
         from authlib.integrations.httpx_client import AsyncOAuth2Client
     made: Callable[..., AsyncOAuth2Client] = AsyncOAuth2Client
-    return made
+    base = next(base for base in AsyncOAuth2Client.__mro__ if base.__name__ == "AsyncClient")
+    return made, import_module(base.__module__.partition(".")[0])
