@@ -17,7 +17,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from convex_common.domain.audit import Act
 from convex_common.domain.role import Role, Scope
@@ -285,13 +285,13 @@ class Resource:
         status: int = 200,
         errors: tuple[int, ...] = (),
         headers: dict[str, str] | None = None,
-        is_text: bool = False,
+        text: type[Response] | None = None,
     ) -> Callable[[Endpoint], Endpoint]:
         """Declares the decorated function as the operation; its name is the operation's id, its docstring the words.
 
         `scope` is what a key needs, else what the role and the method suggest. `errors` are those that do not follow
         from its form; `headers` describe what the answer carries besides;
-        `is_text` where it is plain text and no JSON.
+        `text` is the class of the answer where it is no JSON.
         """
 
         def declare(endpoint: Endpoint) -> Endpoint:
@@ -314,7 +314,7 @@ class Resource:
                     **_parameters_of(method),
                 },
                 strict_content_type=False,
-                response_class=PlainTextResponse if is_text else Default(JSONResponse),
+                response_class=text or Default(JSONResponse),
             )
             if headers:
                 described = {

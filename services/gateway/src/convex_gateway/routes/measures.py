@@ -125,7 +125,7 @@ async def get_socket_figures(figures: Asked) -> object:
     }
 
 
-@resource.operation("GET", "/prometheus", role=Role.VIEWER, is_text=True)
+@resource.operation("GET", "/prometheus", role=Role.VIEWER, text=PlainTextResponse)
 async def get_exposition(figures: Asked) -> Response:
     """Get the figures for Prometheus, in its text format."""
     return PlainTextResponse(exposition.text(figures), media_type=CONTENT_TYPE_PLAIN_0_0_4)
