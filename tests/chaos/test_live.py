@@ -52,12 +52,10 @@ class Trickle:
 
 
 @pytest.mark.timeout(1200)
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("sockets", "rate", "seconds", "between"),
-    [
-        pytest.param(100, 20.0, 16.0, 4.0, id="short"),
-        pytest.param(*FULL, id="full", marks=pytest.mark.long),
-    ],
+    [pytest.param(100, 20.0, 16.0, 4.0, id="short"), pytest.param(*FULL, id="full")],
 )
 def test_every_client_has_every_offset_once_and_in_order(
     new_stack: Callable[..., Stack], sockets: int, rate: float, seconds: float, between: float

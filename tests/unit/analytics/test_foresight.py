@@ -34,6 +34,7 @@ def some(*places: int, count: int = 1, hours: int = HOURS) -> Counts:
     return alerts
 
 
+@pytest.mark.long
 def test_better_than_plain_rates_over_a_simulated_month() -> None:
     scored = simulate(frameworks=1, seed=3)
     ours, base, of_hour = brier(scored)
