@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 import threading
 import time
@@ -50,6 +51,11 @@ class Ids:
 def floor(ms: int) -> uuid.UUID:
     """The smallest UUIDv7 of a millisecond since the epoch: a bound for partitions and scans."""
     return uuid.UUID(int=ms << 80 | 0x7 << 76 | 0x2 << 62)
+
+
+def floor_at(at: dt.datetime) -> uuid.UUID:
+    """The smallest UUIDv7 of a moment's millisecond."""
+    return floor(int(at.timestamp() * 1000))
 
 
 def after(made: uuid.UUID, other: uuid.UUID) -> uuid.UUID:

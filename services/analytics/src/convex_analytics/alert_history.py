@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from convex_analytics.domain.patterns.history import DAYS, Episode, Subject
 from convex_common.domain.replay import Setting
 from convex_common.domain.severity import Severity
-from convex_common.ids import floor
+from convex_common.ids import floor_at
 from convex_common.postgres.database import Connection
 from convex_common.postgres.spans import verdict_of
 
@@ -49,8 +49,8 @@ def load(connection: Connection, workspace_id: uuid.UUID, until: dt.datetime) ->
     since = until - dt.timedelta(days=DAYS)
     which = {
         "workspace": workspace_id,
-        "from_id": floor(int(since.timestamp() * 1000)),
-        "to_id": floor(int(until.timestamp() * 1000)),
+        "from_id": floor_at(since),
+        "to_id": floor_at(until),
         "most": MOST_ALERTS,
     }
     named = connection.execute(TIMEZONE, which).fetchone()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, Final
 
-from convex_common.ids import floor
+from convex_common.ids import floor_at
 
 SLACK: Final = dt.timedelta(hours=1)
 """Ids carry their maker's clock, `at` the database's. Ids choose the partitions, `at` decides."""
@@ -16,10 +16,6 @@ def bounds(start: dt.datetime, end: dt.datetime) -> dict[str, Any]:
     return {
         "start": start,
         "end": end,
-        "from_id": floor(_milliseconds(start - SLACK)),
-        "to_id": floor(_milliseconds(end + SLACK)),
+        "from_id": floor_at(start - SLACK),
+        "to_id": floor_at(end + SLACK),
     }
-
-
-def _milliseconds(at: dt.datetime) -> int:
-    return int(at.timestamp() * 1000)

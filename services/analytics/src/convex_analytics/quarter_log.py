@@ -11,7 +11,7 @@ from typing import Final
 from convex_analytics.day_log import of_day
 from convex_analytics.domain.quarters import Decisions, Facts, Opened, Quarter, Responses, Settled, as_row
 from convex_common.domain.durations import GROWTH, SHORTEST
-from convex_common.ids import floor
+from convex_common.ids import floor_at
 from convex_common.postgres.database import Connection
 
 LONGEST_DELIVERY: Final = dt.timedelta(days=8)
@@ -102,8 +102,7 @@ SAVE: Final = _save()
 def load(connection: Connection, workspace_id: uuid.UUID, day: dt.date) -> Facts:
     """What happened on a UTC day. `connection` works for the workspace."""
     which = of_day(workspace_id, day)
-    made_from = which["start"] - LONGEST_DELIVERY
-    which["made_from"] = floor(int(made_from.timestamp() * 1000))
+    which["made_from"] = floor_at(which["start"] - LONGEST_DELIVERY)
     return Facts(
         opened=[Opened(*row) for row in connection.execute(OPENED, which)],
         responses=[Responses(*row) for row in connection.execute(RESPONSES, which)],

@@ -10,7 +10,7 @@ from typing import LiteralString, cast
 import psycopg
 from psycopg import sql
 
-from convex_common.ids import floor
+from convex_common.ids import floor_at
 
 
 @dataclass(frozen=True)
@@ -171,5 +171,5 @@ def _create(connection: psycopg.Connection[tuple[object, ...]], partition: Parti
 
 def _bound(table: PartitionedTable, at: dt.datetime) -> sql.Composable:
     if table.by == "id":
-        return sql.Literal(str(floor(int(at.timestamp() * 1000))))
+        return sql.Literal(str(floor_at(at)))
     return sql.Literal(at.isoformat())

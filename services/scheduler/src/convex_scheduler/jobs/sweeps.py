@@ -10,7 +10,7 @@ from typing import Any, Final, LiteralString
 from psycopg import sql
 
 from convex_common.domain.retention import Terms, first_kept
-from convex_common.ids import floor
+from convex_common.ids import floor_at
 from convex_common.postgres.database import Connection
 from convex_common.postgres.partitions import TABLES as PARTITIONED
 from convex_common.postgres.partitions import PartitionedTable
@@ -157,12 +157,12 @@ def sweeps(own: Terms, installation: Terms) -> list[Sweep]:
 def bounds(workspace_id: uuid.UUID, now: dt.datetime, days: int) -> dict[str, Any]:
     """The parameters of a sweep."""
     before = first_kept(now, days)
-    return {"workspace": workspace_id, "before": before, "before_id": floor(int(before.timestamp() * 1000))}
+    return {"workspace": workspace_id, "before": before, "before_id": floor_at(before)}
 
 
 def sweep_default(connection: Connection, table: PartitionedTable, before: dt.datetime, batch: int) -> int:
     """One batch of what lies in a table's default partition, of every workspace; by the owner, whom it belongs to."""
-    bound = floor(int(before.timestamp() * 1000)) if table.by == "id" else before
+    bound = floor_at(before) if table.by == "id" else before
     return connection.execute(
         sql.SQL(
             "DELETE FROM {default} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {default} WHERE {by} < %(before)s "
