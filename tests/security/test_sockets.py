@@ -161,7 +161,7 @@ def test_peers_that_vanish_or_stand_still(
 
     async def scenario() -> None:
         async with live_gateway(
-            store.url, valkey.url, queue_prefix, ws_heartbeat_interval=200, ws_timeout=800
+            store.url, valkey.url, queue_prefix, ws_heartbeat_interval=200, ws_timeout=2400
         ) as gateway:
             async with leaving_nothing(gateway):
                 still = [await Peer.opened(gateway.url, good) for _ in range(5)]

@@ -63,7 +63,7 @@ def test_a_rule_is_made_by_keyboard_changed_by_two_and_deleted(
     threshold.fill("800")
     page.get_by_role("link", name="Channels").click()
     assert visitor.dialogs == ["Leave without saving what you changed?"]
-    page.get_by_role("link", name="Rules").click()
+    page.get_by_role("link", name="Rules", exact=True).last.click()
     page.get_by_role("switch", name="Checkout is slow is on").press("Space")
     page.get_by_role("dialog").get_by_role("button", name="Turn off").click()
     expect(page.get_by_role("switch", name="Checkout is slow is on")).not_to_be_checked()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import uuid
 from typing import Any
 
 import psycopg
@@ -12,13 +11,14 @@ from hypothesis import HealthCheck, given, settings
 
 from convex_common.domain.durations import bucket_of
 from convex_common.postgres.database import Database
-from tests.integration.analytics.test_aggregation import (
+from tests.integration.analytics.alert_log import (
     ALERTS,
     MONDAY,
-    SECOND,
     TUESDAY,
+    Drawn,
     History,
     aggregate,
+    lived,
     monday,
     tuesday,
 )
@@ -47,20 +47,10 @@ def kept(store: Store) -> list[dict[str, Any]]:
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(ALERTS)
-def test_every_quarter_is_that_of_a_slow_and_plain_query(
-    database: Database, store: Store, alerts: list[tuple[int, int, str, str, list[tuple[str, int, int]]]]
-) -> None:
+def test_every_quarter_is_that_of_a_slow_and_plain_query(database: Database, store: Store, alerts: Drawn) -> None:
     with psycopg.connect(store.owner_url) as owner:
         owner.execute("TRUNCATE alert_log, alert_statistics, alert_quarters")
-    history = History(store, store.workspace_id)
-    frameworks = [history.framework(uuid.uuid4().hex) for _ in range(3)]
-    for framework, start, severity, kind, events in alerts:
-        at, occurrences = monday("00:00:00") + start * SECOND, 1
-        log = history.alert(frameworks[framework], at, severity=severity, kind=kind)
-        for event, after, more in sorted(events, key=lambda one: one[1]):
-            occurrences += more
-            log(event, at + after * SECOND, occurrences)
-    history.write()
+    lived(store, alerts)
     days = [MONDAY + dt.timedelta(days=n) for n in range(-1, 8)]
     for day in days:
         aggregate(database, store, day)
