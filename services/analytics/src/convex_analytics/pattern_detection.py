@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import uuid
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,17 +13,13 @@ from convex_analytics.domain.patterns.find import find
 from convex_analytics.domain.patterns.history import DAYS, history
 from convex_analytics.domain.patterns.pattern import Pattern
 from convex_analytics.pattern_rows import Saved
-from convex_analytics.statistics import WorkspacesFailed
-from convex_common.errors import LeaseLost, StoreUnavailable
+from convex_analytics.workspaces import each
 from convex_common.ids import Ids
-from convex_common.logging import bound
 from convex_common.postgres import positions, spans
 from convex_common.postgres.database import Connection, Database
-from convex_common.postgres.job_runner import Interrupted, Lease
+from convex_common.postgres.job_runner import Lease
 
 NAME: Final = "pattern-detection"
-
-log = logging.getLogger(__name__)
 
 
 class PatternDetection:
@@ -36,28 +31,17 @@ class PatternDetection:
 
     def __call__(self, lease: Lease) -> Mapping[str, Any]:
         """How much was found. A workspace that fails holds up no other, but the run is tried again."""
-        totals = {"workspaces": 0, "alerts": 0, "patterns": 0, "ended": 0, "cut": 0}
-        failed: list[uuid.UUID] = []
-        with self._database.transaction() as connection:
-            workspaces = [row[0] for row in connection.execute("SELECT workspace_ids()")]
-        for workspace_id in workspaces:
-            with bound(workspace_id=workspace_id):
-                try:
-                    read, saved = self._detect(workspace_id, lease, {**totals, "of": len(workspaces)})
-                except (LeaseLost, Interrupted, StoreUnavailable):
-                    raise
-                except Exception:
-                    log.exception("a workspace's patterns could not be detected")
-                    failed.append(workspace_id)
-                else:
-                    totals["alerts"] += len(read.episodes)
-                    totals["patterns"] += saved.found
-                    totals["ended"] += saved.ended
-                    totals["cut"] += read.cut
-                totals["workspaces"] += 1
-        if failed:
-            raise WorkspacesFailed(f"{len(failed)} of {len(workspaces)} workspaces failed, the first {failed[0]}")
-        return totals
+        totals = {"alerts": 0, "patterns": 0, "ended": 0, "cut": 0}
+
+        def detect(workspace_id: uuid.UUID, done: Mapping[str, int]) -> None:
+            read, saved = self._detect(workspace_id, lease, {**totals, **done})
+            totals["alerts"] += len(read.episodes)
+            totals["patterns"] += saved.found
+            totals["ended"] += saved.ended
+            totals["cut"] += read.cut
+
+        workspaces = each(self._database, "a workspace's patterns could not be detected", detect)
+        return {"workspaces": workspaces, **totals}
 
     def _detect(
         self, workspace_id: uuid.UUID, lease: Lease, progress: Mapping[str, Any]

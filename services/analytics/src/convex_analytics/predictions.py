@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,18 +10,14 @@ from typing import Any, Final, Protocol
 
 from convex_analytics import alert_past, prediction_rows
 from convex_analytics.domain.foresight.foresight import foretell
-from convex_analytics.statistics import WorkspacesFailed
-from convex_common.errors import LeaseLost, StoreUnavailable
-from convex_common.logging import bound
+from convex_analytics.workspaces import each
 from convex_common.postgres.database import Database
-from convex_common.postgres.job_runner import Interrupted, Lease
+from convex_common.postgres.job_runner import Lease
 
 NAME: Final = "predictions"
 
 AT_ONCE: Final = 20
 """Frameworks of one transaction: some seconds of work."""
-
-log = logging.getLogger(__name__)
 
 
 class Writer(Protocol):
@@ -49,28 +44,16 @@ class Predictions:
     def __call__(self, lease: Lease) -> Mapping[str, Any]:
         """How much was scored and foretold. A workspace that fails holds up no other, but the run is tried again."""
         done, written = _Done(), dict[str, int]()
-        failed: list[uuid.UUID] = []
-        workspaces = self._workspaces()
-        for workspace_id in workspaces:
-            with bound(workspace_id=workspace_id):
-                try:
-                    self._foretell(workspace_id, lease, done)
-                    if self._writer is not None:
-                        for outcome, count in self._writer.write(workspace_id, lease.slot, lease).items():
-                            written[outcome] = written.get(outcome, 0) + count
-                except (LeaseLost, Interrupted, StoreUnavailable):
-                    raise
-                except Exception:
-                    log.exception("a workspace's predictions could not be made")
-                    failed.append(workspace_id)
-        if failed:
-            raise WorkspacesFailed(f"{len(failed)} of {len(workspaces)} workspaces failed, the first {failed[0]}")
-        figures = {"scored": done.scored, "frameworks": done.frameworks, "predictions": done.predictions}
-        return {"workspaces": len(workspaces), **figures, **({"written": written} if self._writer else {})}
 
-    def _workspaces(self) -> list[uuid.UUID]:
-        with self._database.transaction() as connection:
-            return [row[0] for row in connection.execute("SELECT workspace_ids()")]
+        def foretell_one(workspace_id: uuid.UUID, _: Mapping[str, int]) -> None:
+            self._foretell(workspace_id, lease, done)
+            if self._writer is not None:
+                for outcome, count in self._writer.write(workspace_id, lease.slot, lease).items():
+                    written[outcome] = written.get(outcome, 0) + count
+
+        workspaces = each(self._database, "a workspace's predictions could not be made", foretell_one)
+        figures = {"scored": done.scored, "frameworks": done.frameworks, "predictions": done.predictions}
+        return {"workspaces": workspaces, **figures, **({"written": written} if self._writer else {})}
 
     def _foretell(self, workspace_id: uuid.UUID, lease: Lease, done: _Done) -> None:
         with self._database.transaction(workspace_id) as connection:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,17 +10,10 @@ from dataclasses import dataclass
 from convex_analytics import day_log, quarter_log
 from convex_analytics.domain.daily import FrameworkDay, summarize
 from convex_analytics.domain.quarters import quarters
-from convex_common.errors import ConvexError, LeaseLost, StoreUnavailable
-from convex_common.logging import bound
+from convex_analytics.workspaces import each
 from convex_common.postgres import positions
 from convex_common.postgres.database import Connection, Database
-from convex_common.postgres.job_runner import Interrupted, Lease
-
-log = logging.getLogger(__name__)
-
-
-class WorkspacesFailed(ConvexError):  # noqa: N818 - named like the tree of errors in common
-    """Some workspaces could not be aggregated; the others were."""
+from convex_common.postgres.job_runner import Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +34,15 @@ class Statistics:
     def compute(self, days: Sequence[dt.date], lease: Lease) -> Computed:
         """One transaction per workspace and day. A workspace that fails holds up no other, but is tried again."""
         frameworks = alerts = 0
-        failed: list[uuid.UUID] = []
-        workspaces = self._workspaces()
-        for place, workspace_id in enumerate(workspaces):
-            done = {"workspaces": place, "of": len(workspaces)}
-            with bound(workspace_id=workspace_id):
-                try:
-                    computed = self._compute(workspace_id, days, lease, done)
-                except (LeaseLost, Interrupted, StoreUnavailable):
-                    raise
-                except Exception:
-                    log.exception("a workspace's statistics could not be computed")
-                    failed.append(workspace_id)
-                else:
-                    frameworks += len({one.framework_id for one in computed})
-                    alerts += sum(one.alerts for one in computed)
-        if failed:
-            raise WorkspacesFailed(f"{len(failed)} of {len(workspaces)} workspaces failed, the first {failed[0]}")
-        return Computed(len(workspaces), frameworks, alerts)
 
-    def _workspaces(self) -> list[uuid.UUID]:
-        with self._database.transaction() as connection:
-            return [row[0] for row in connection.execute("SELECT workspace_ids()")]
+        def compute(workspace_id: uuid.UUID, done: Mapping[str, int]) -> None:
+            nonlocal frameworks, alerts
+            computed = self._compute(workspace_id, days, lease, done)
+            frameworks += len({one.framework_id for one in computed})
+            alerts += sum(one.alerts for one in computed)
+
+        gone_through = each(self._database, "a workspace's statistics could not be computed", compute)
+        return Computed(gone_through, frameworks, alerts)
 
     def _compute(
         self, workspace_id: uuid.UUID, days: Sequence[dt.date], lease: Lease, done: Mapping[str, int]
