@@ -11,10 +11,8 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from convex_common.postgres.positions import raise_by_gateway
 from convex_common.postgres.tables import patterns
-
-CHANGED: Final = text("""INSERT INTO cache_versions AS v (workspace_id, class) VALUES (:workspace, 'patterns')
-ON CONFLICT (workspace_id, class) DO UPDATE SET version = v.version + 1""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ async def decide(
     changed = update(patterns).where(patterns.c.workspace_id == workspace_id, patterns.c.id == pattern_id)
     values = {"status": status, "decided_by": by, "decided_at": text("now()"), "applied": applied}
     row = (await connection.execute(changed.values(values).returning(*_COLUMNS))).one()
-    await connection.execute(CHANGED, {"workspace": workspace_id})
+    await raise_by_gateway(connection, workspace_id, "patterns")
     return _of(row)
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 import uuid
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from convex_common.domain.replay import Span
-from convex_common.ids import floor
+from convex_common.ids import floor_at
 from convex_common.postgres.database import Connection
+from convex_common.postgres.statements import for_gateway
 
 MOST: Final = 20_000
 """Rows of the log that are read of one rule, the newest alerts first."""
@@ -28,7 +27,7 @@ WHERE a.workspace_id = %(workspace)s AND a.framework_id = %(framework)s AND a.ru
     AND a.id >= %(from_id)s
 ORDER BY a.id DESC, l.id LIMIT %(most)s"""
 
-_SPANS: Final = text(re.sub(r"%\((\w+)\)s", r":\1", SPANS))
+_SPANS: Final = for_gateway(SPANS)
 
 
 def load(
@@ -55,8 +54,13 @@ def verdict_of(balance: int) -> bool | None:
 
 
 def _which(workspace_id: uuid.UUID, framework_id: uuid.UUID, rule_id: uuid.UUID, since: dt.datetime) -> dict[str, Any]:
-    from_id = floor(int(since.timestamp() * 1000))
-    return {"workspace": workspace_id, "framework": framework_id, "rule": rule_id, "from_id": from_id, "most": MOST}
+    return {
+        "workspace": workspace_id,
+        "framework": framework_id,
+        "rule": rule_id,
+        "from_id": floor_at(since),
+        "most": MOST,
+    }
 
 
 def _spans(rows: Iterable[Any]) -> list[Span]:
