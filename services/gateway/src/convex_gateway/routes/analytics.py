@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 from fastapi import Query
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from convex_common.domain import calendar, facets
@@ -17,13 +18,13 @@ from convex_common.domain.alert import Status
 from convex_common.domain.figures import Figures, health, total
 from convex_common.domain.role import Role
 from convex_common.domain.severity import Severity
-from convex_common.errors import Invalid, NotFound
+from convex_common.errors import Invalid
 from convex_common.postgres import insights, statistics
-from convex_common.postgres.frameworks import frameworks
 from convex_common.postgres.positions import position
-from convex_common.redis.cache.cache import Loaded
+from convex_common.redis.cache.cache import Answer, Loaded
 from convex_common.redis.cache.classes import ALERTS, STATISTICS
-from convex_gateway.operations import Authorized, Resource
+from convex_gateway.known import check_framework
+from convex_gateway.operations import Authorized, Call, Resource
 from convex_gateway.shapes.analytics import Summary
 
 resource = Resource("analytics")
@@ -34,6 +35,8 @@ UTC: Final = ZoneInfo("UTC")
 FIRST_DAY: Final = dt.date(2000, 1, 1)
 MOST_FRAMEWORKS: Final = 200
 OPEN: Final = (Status.FIRING, Status.ACKNOWLEDGED)
+
+Compute = Callable[[AsyncConnection], Awaitable[Mapping[str, Any]]]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -54,21 +57,13 @@ async def get_analytics_summary(
     """
     begin, end = period(first, last, dt.datetime.now(dt.UTC).date())
 
-    async def computed() -> Loaded:
-        async with call.transaction() as connection:
-            # Before the figures, so that they are of this version at least.
-            epoch, _, versions = await position(connection, call.workspace_id)
-            found = await statistics.figures(connection, call.workspace_id, framework_id, begin, end)
-            ends = [calendar.midnight(begin, UTC), calendar.end_of(end, UTC)]
-            of_quarters = await insights.counted(connection, call.workspace_id, framework_id, ends)
-            asked = {framework_id} if framework_id is not None and not found else set()
-            if asked and await frameworks.missing(connection, call.workspace_id, asked):
-                raise NotFound("there is no such framework in this workspace")
-        return Loaded(
-            _encode(_summed_up(begin, end, found, {one.framework_id: one.figures for one in of_quarters})),
-            epoch,
-            versions[STATISTICS.name],
-        )
+    async def computed(connection: AsyncConnection) -> dict[str, Any]:
+        found = await statistics.figures(connection, call.workspace_id, framework_id, begin, end)
+        ends = [calendar.midnight(begin, UTC), calendar.end_of(end, UTC)]
+        of_quarters = await insights.counted(connection, call.workspace_id, framework_id, ends)
+        if not found:
+            await check_framework(connection, call.workspace_id, framework_id)
+        return _summed_up(begin, end, found, {one.framework_id: one.figures for one in of_quarters})
 
     async def counted() -> Loaded:
         async with call.transaction() as connection:
@@ -77,10 +72,22 @@ async def get_analytics_summary(
         return Loaded(_encode(_open(found)), epoch, offset)
 
     find = call.gateway.cache.find
-    figures = await find(call.workspace_id, STATISTICS, f"summary {framework_id} {begin} {end}", computed)
+    figures = await of_statistics(call, f"summary {framework_id} {begin} {end}", computed)
     needed = facets.counted(framework_id, OPEN)
     open_now = await find(call.workspace_id, ALERTS, f"open {framework_id}", counted, facets=needed)
     return Response(figures.value[:-1] + b',"open":' + open_now.value + b"}", media_type="application/json")
+
+
+async def of_statistics(call: Call, asked: str, compute: Compute) -> Answer:
+    """What is computed of statistics, unless it is cached: its version is read before it, so it is of that at least."""
+
+    async def load() -> Loaded:
+        async with call.transaction() as connection:
+            epoch, _, versions = await position(connection, call.workspace_id)
+            answer = await compute(connection)
+        return Loaded(_encode(answer), epoch, versions[STATISTICS.name])
+
+    return await call.gateway.cache.find(call.workspace_id, STATISTICS, asked, load)
 
 
 def period(first: dt.date | None, last: dt.date | None, today: dt.date) -> tuple[dt.date, dt.date]:

@@ -19,7 +19,7 @@ from convex_common.domain.severity import Severity
 from convex_common.errors import Invalid, NotFound
 from convex_common.postgres import pasts
 from convex_common.postgres import rules as rows
-from convex_common.postgres.frameworks import frameworks
+from convex_gateway.known import check_framework
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.problems import Problems
 from convex_gateway.shapes.backtests import Backtest, BacktestAsked, BacktestDraft
@@ -74,8 +74,8 @@ async def _tried(
             end=last,
             count=MOST_SERIES + 1,
         )
-        if not found and await frameworks.missing(connection, call.workspace_id, {rule.framework_id}):
-            raise NotFound("there is no such framework in this workspace")
+        if not found:
+            await check_framework(connection, call.workspace_id, rule.framework_id)
     # One at a time and in a thread: it takes up to seconds, and others are served meanwhile.
     async with call.gateway.trials:
         series = await asyncio.to_thread(_series, rule, found[:MOST_SERIES], first.timestamp(), last.timestamp())

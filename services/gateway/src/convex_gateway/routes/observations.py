@@ -11,13 +11,12 @@ from typing import Annotated, Final
 import msgspec
 from fastapi import Query
 from pydantic import StringConstraints
-from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from convex_common.domain.role import Role
-from convex_common.errors import Invalid, NotFound
+from convex_common.errors import Invalid
 from convex_common.postgres import observations as rows
-from convex_common.postgres.frameworks import frameworks
+from convex_gateway.known import check_framework
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cut, text_cursor_of
 from convex_gateway.problems import NO_NUL, FieldError, Problems
@@ -73,7 +72,7 @@ async def get_observations(
             count=limit + 1,
         )
         if not found:
-            await _check_framework(connection, call.workspace_id, framework_id)
+            await check_framework(connection, call.workspace_id, framework_id)
     told = {
         "framework_id": framework_id,
         "metric": metric,
@@ -94,14 +93,9 @@ async def list_metrics(call: Authorized, asked: PageAsked, framework_id: uuid.UU
             connection, call.workspace_id, framework_id, after=asked.after_text, count=asked.limit + 1
         )
         if not found:
-            await _check_framework(connection, call.workspace_id, framework_id)
+            await check_framework(connection, call.workspace_id, framework_id)
     items, last = cut(found, asked.limit)
     return {"items": items, "next_cursor": text_cursor_of(last.metric if last else None)}
-
-
-async def _check_framework(connection: AsyncConnection, workspace_id: uuid.UUID, framework_id: uuid.UUID) -> None:
-    if await frameworks.missing(connection, workspace_id, {framework_id}):
-        raise NotFound("there is no such framework in this workspace")
 
 
 def _labels(tests: Sequence[str]) -> Mapping[str, str]:

@@ -9,9 +9,8 @@ from typing import Annotated, Final
 from fastapi import Query
 
 from convex_common.domain.role import Role
-from convex_common.errors import NotFound
 from convex_common.postgres import predictions_query
-from convex_common.postgres.frameworks import frameworks
+from convex_gateway.known import check_framework
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.shapes.predictions import Predictions
 
@@ -35,8 +34,7 @@ async def get_analytics_predictions(
     now = dt.datetime.now(dt.UTC)
     since = now - dt.timedelta(days=days)
     async with call.transaction() as connection:
-        if framework_id is not None and await frameworks.missing(connection, call.workspace_id, {framework_id}):
-            raise NotFound("there is no such framework in this workspace")
+        await check_framework(connection, call.workspace_id, framework_id)
         found = await predictions_query.newest(connection, call.workspace_id, framework_id, MOST_FRAMEWORKS)
         scores = await predictions_query.calibration(connection, call.workspace_id, framework_id, since)
         past = await predictions_query.outcomes(connection, call.workspace_id, framework_id, since, MOST_OUTCOMES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
@@ -19,14 +19,11 @@ from convex_common.domain.calendar import Bucket
 from convex_common.domain.figures import Figures, health, total
 from convex_common.domain.role import Role
 from convex_common.domain.severity import Severity
-from convex_common.errors import Invalid, NotFound
+from convex_common.errors import Invalid
 from convex_common.postgres import insights
-from convex_common.postgres.frameworks import frameworks
-from convex_common.postgres.positions import position
-from convex_common.redis.cache.cache import Loaded
-from convex_common.redis.cache.classes import STATISTICS
+from convex_gateway.known import check_framework
 from convex_gateway.operations import Authorized, Call, Resource
-from convex_gateway.routes.analytics import period
+from convex_gateway.routes.analytics import Compute, of_statistics, period
 from convex_gateway.series import PARTS, Metric, as_csv, series, unit
 from convex_gateway.shapes.silences import Timezone
 from convex_gateway.shapes.statistics import Statistics, Timeseries
@@ -36,8 +33,6 @@ resource = Resource("analytics")
 MOST_HOURLY_DAYS: Final = 62
 MOST_FRAMEWORKS: Final = 200
 NOISIEST: Final = 10
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Asked:
@@ -101,7 +96,8 @@ async def get_statistics(call: Authorized, asked: PeriodAsked) -> Response:
         hours = calendar.bounds(Bucket.HOUR, of.first, of.last, of.where)
         ends = [hours[0], hours[-1]]
         found = await insights.counted(connection, call.workspace_id, of.framework_id, ends)
-        await _known(connection, call, of.framework_id, found)
+        if not found:
+            await check_framework(connection, call.workspace_id, of.framework_id)
         begun, ended = calendar.before(of.first, of.last)
         earlier = [calendar.midnight(begun, of.where), calendar.end_of(ended, of.where)]
         previous = await insights.counted(connection, call.workspace_id, of.framework_id, earlier)
@@ -135,7 +131,8 @@ async def get_timeseries(
         instants = _bounds(bucket, of)
         parts = PARTS.get(metric, ())
         found = await insights.counted(connection, call.workspace_id, of.framework_id, instants, parts)
-        await _known(connection, call, of.framework_id, found)
+        if not found:
+            await check_framework(connection, call.workspace_id, of.framework_id)
         return {
             **of.told(),
             "metric": metric,
@@ -163,7 +160,8 @@ async def export_statistics(call: Authorized, asked: PeriodAsked, bucket: Bucket
         of = await asked.on(connection, call.workspace_id)
         instants = _bounds(bucket, of)
         found = await insights.counted(connection, call.workspace_id, of.framework_id, instants)
-        await _known(connection, call, of.framework_id, found)
+        if not found:
+            await check_framework(connection, call.workspace_id, of.framework_id)
         names = await insights.framework_names(connection, call.workspace_id)
     found.sort(key=lambda one: (one.bucket, names.get(one.framework_id, ""), one.framework_id))
     text = as_csv(
@@ -175,28 +173,10 @@ async def export_statistics(call: Authorized, asked: PeriodAsked, bucket: Bucket
     return Csv(text, headers=headers)
 
 
-async def _cached(call: Call, key: str, compute: Callable[[AsyncConnection], Awaitable[Mapping[str, Any]]]) -> Response:
-    async def load() -> Loaded:
-        async with call.transaction() as connection:
-            # Before the figures, so that they are of this version at least.
-            epoch, _, versions = await position(connection, call.workspace_id)
-            answer = await compute(connection)
-        return Loaded(_encode(answer), epoch, versions[STATISTICS.name])
-
+async def _cached(call: Call, key: str, compute: Compute) -> Response:
     today = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H")  # days of all zones begin and end with an hour, nearly
-    found = await call.gateway.cache.find(call.workspace_id, STATISTICS, f"{key} {today}", load)
+    found = await of_statistics(call, f"{key} {today}", compute)
     return Response(found.value, media_type="application/json")
-
-
-async def _known(
-    connection: AsyncConnection, call: Call, framework_id: uuid.UUID | None, found: Sequence[object]
-) -> None:
-    if (
-        framework_id is not None
-        and not found
-        and await frameworks.missing(connection, call.workspace_id, {framework_id})
-    ):
-        raise NotFound("there is no such framework in this workspace")
 
 
 def _bounds(bucket: Bucket, of: Period) -> list[dt.datetime]:
