@@ -174,15 +174,7 @@ class SeriesBatch:
         return msgspec.structs.replace(mark, asked_at=at)
 
     def _forecast(self, rule: Rule, series: Series, due_at: dt.datetime) -> Timer:
-        shard = shard_of(series.key)
-        return Timer(
-            kind=ForecastDue.kind.removeprefix("timer:"),
-            subject=f"{rule.id}:{series.key.hex()}",
-            key=observations_key(self.workspace_id, shard),
-            shard=shard,
-            due_at=due_at,
-            payload=encode(ForecastDue(rule_id=rule.id, series=series.key.hex())),
-        )
+        return self._timer(rule, series, ForecastDue(rule_id=rule.id, series=series.key.hex()), due_at)
 
     def _score(self, series: Series, rules: Sequence[Rule], observation: Observation) -> Score | None:
         """What the series' detector says of a value; None where no rule asks, or nothing can be said of it yet."""
@@ -221,15 +213,19 @@ class SeriesBatch:
         return fingerprint(self.workspace_id, series.framework_id, rule.id, series.labels)
 
     def _hold(self, rule: Rule, series: Series, since: float) -> Timer:
+        due = HoldEnd(rule_id=rule.id, series=series.key.hex(), since=since)
+        return self._timer(rule, series, due, self.now + dt.timedelta(seconds=rule.for_seconds))
+
+    def _timer(self, rule: Rule, series: Series, due: HoldEnd | ForecastDue, at: dt.datetime) -> Timer:
+        """One of its kind for the rule on the series, in the place of the one before."""
         shard = shard_of(series.key)
-        payload = HoldEnd(rule_id=rule.id, series=series.key.hex(), since=since)
         return Timer(
-            kind=HoldEnd.kind.removeprefix("timer:"),
+            kind=due.kind.removeprefix("timer:"),
             subject=f"{rule.id}:{series.key.hex()}",
             key=observations_key(self.workspace_id, shard),
             shard=shard,
-            due_at=self.now + dt.timedelta(seconds=rule.for_seconds),
-            payload=encode(payload),
+            due_at=at,
+            payload=encode(due),
         )
 
 
