@@ -4,7 +4,9 @@ import { useEffect, useMemo, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useDark } from "../app/theme";
-import { moment, Section } from "../design";
+import { classes, moment, Section } from "../design";
+import legend from "../design/Legend.module.css";
+import { axis, colour } from "../design/plot";
 import { number } from "../live/words";
 import { answered } from "../rest/answered";
 import { useApi } from "../session/useApi";
@@ -160,7 +162,7 @@ function Chart({
         role="img"
         aria-label={`From ${moment(first)} to ${moment(last)}: between ${number(Math.min(...values))} and ${number(Math.max(...values))}, threshold ${number(alert.threshold_value)}.`}
       />
-      <figcaption className={styles["legend"]}>
+      <figcaption className={classes(legend["legend"], styles["legend"])}>
         <span className={styles["line"]}>value</span>
         {alert.threshold_value === null ? null : <span className={styles["threshold"]}>threshold</span>}
         {usual.length === 0 ? null : <span className={styles["usual"]}>usual</span>}
@@ -175,27 +177,8 @@ function options(
   element: HTMLElement,
   told: () => { alert: Alert; timeline: readonly TimelineEntry[]; now: number },
 ): uPlot.Options {
-  const probe = document.createElement("span");
-  element.append(probe);
-  // What tokens come to in this theme: a canvas knows no custom properties, nor light-dark().
-  const colour = (name: string): string => {
-    probe.style.color = `var(${name})`;
-    return getComputedStyle(probe).color;
-  };
-  const [text, line, accent, critical, soft] = [
-    "--muted",
-    "--line",
-    "--accent",
-    "--critical-mark",
-    "--critical-soft",
-  ].map(colour);
-  probe.remove();
-  const axis: uPlot.Axis = {
-    stroke: text ?? "",
-    grid: { stroke: line ?? "", width: 1 },
-    ticks: { stroke: line ?? "", width: 1 },
-    font: "12px system-ui",
-  };
+  const [text, accent, critical, soft] = ["--muted", "--accent", "--critical-mark", "--critical-soft"].map(colour);
+  const plain = axis();
   const none = { show: false };
   return {
     width: element.clientWidth,
@@ -213,7 +196,7 @@ function options(
         },
       },
     },
-    axes: [axis, { ...axis, size: 56, values: (_, ticks) => ticks.map(number) }],
+    axes: [plain, { ...plain, size: 56, values: (_, ticks) => ticks.map(number) }],
     series: [
       {},
       { stroke: accent ?? "", width: 1.5, points: none },

@@ -5,6 +5,7 @@ export { type Column, DataTable, type DataTableProps } from "./DataTable";
 export { Dialog, FormDialog } from "./Dialog";
 export { EmptyState, Loading, Problem } from "./EmptyState";
 export { Checkbox, type Control, Field, TextArea, TextField } from "./Field";
+export { FigureTable } from "./FigureTable";
 export { Facts, Page, Section } from "./Page";
 export { type Option, Select } from "./Select";
 export { TimeAgo } from "./TimeAgo";

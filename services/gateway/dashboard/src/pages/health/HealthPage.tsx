@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useRef, useState } from "react";
-import { Page, Problem, Section, StatusBadge } from "../../design";
+import { FigureTable, Page, Problem, Section, StatusBadge } from "../../design";
 import styles from "../../forms/forms.module.css";
 import { ScopeSelect, useFigureScope } from "../../forms/ScopeSelect";
 import { Skeleton } from "../../forms/Skeleton";
@@ -218,30 +218,17 @@ function Frameworks({ figures }: { figures: Record<string, Latency> | null }) {
   if (known.length === 0) return null;
   return (
     <Section title="Latency by framework">
-      <div className={own["frame"]}>
-        <table className={own["table"]}>
-          <thead>
-            <tr>
-              <th scope="col">Framework</th>
-              <th scope="col">Events</th>
-              <th scope="col">p50</th>
-              <th scope="col">p95</th>
-              <th scope="col">p99</th>
-            </tr>
-          </thead>
-          <tbody>
-            {known.map(([id, latency]) => (
-              <tr key={id}>
-                <th scope="row">{name(id)}</th>
-                <td>{count(latency.count)}</td>
-                <td>{milliseconds(latency.p50)}</td>
-                <td>{milliseconds(latency.p95)}</td>
-                <td>{milliseconds(latency.p99)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <FigureTable label="Latency by framework" columns={["Framework", "Events", "p50", "p95", "p99"]}>
+        {known.map(([id, latency]) => (
+          <tr key={id}>
+            <th scope="row">{name(id)}</th>
+            <td>{count(latency.count)}</td>
+            <td>{milliseconds(latency.p50)}</td>
+            <td>{milliseconds(latency.p95)}</td>
+            <td>{milliseconds(latency.p99)}</td>
+          </tr>
+        ))}
+      </FigureTable>
     </Section>
   );
 }

@@ -1,3 +1,4 @@
+import table from "../../design/FigureTable.module.css";
 import { levelOf } from "./figures";
 import styles from "./insights.module.css";
 
@@ -9,7 +10,7 @@ export function HeatMap({ byHour }: { byHour: readonly (readonly number[])[] }) 
   const most = Math.max(0, ...byHour.flat());
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by the keyboard
-    <section className={styles["frame"]} tabIndex={0} aria-label="Alerts by weekday and hour">
+    <section className={table["frame"]} tabIndex={0} aria-label="Alerts by weekday and hour">
       <table className={styles["heat"]}>
         <caption className="visually-hidden">Alerts by weekday and hour of the day</caption>
         <thead>

@@ -2,7 +2,7 @@ import type { components } from "@convex-alerts/client";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
-import { buttonClass, day, EmptyState, Loading, Problem, Section, Select } from "../../design";
+import { buttonClass, day, EmptyState, FigureTable, Loading, Problem, Section, Select } from "../../design";
 import styles from "../../forms/forms.module.css";
 import { useFilters } from "../../forms/useFilters";
 import { answered } from "../../rest/answered";
@@ -175,37 +175,24 @@ function Frameworks({ statistics }: { statistics: Answer }) {
   const name = useFrameworkName();
   return (
     <Section title="Health by framework">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by the keyboard */}
-      <section className={own["frame"]} tabIndex={0} aria-label="Health by framework">
-        <table className={own["table"]}>
-          <thead>
-            <tr>
-              <th scope="col">Framework</th>
-              <th scope="col">Health</th>
-              <th scope="col">Alerts</th>
-              <th scope="col">Acknowledged</th>
-              <th scope="col">Resolved</th>
-              <th scope="col">False alarms</th>
-              <th scope="col">Kept quiet</th>
-            </tr>
-          </thead>
-          <tbody>
-            {statistics.frameworks.map((framework) => (
-              <tr key={framework.framework_id}>
-                <th scope="row">{name(framework.framework_id)}</th>
-                <td>
-                  <Score health={framework.health} />
-                </td>
-                <td>{count(framework.alerts)}</td>
-                <td>{share(framework.rates.acknowledged)}</td>
-                <td>{share(framework.rates.resolved)}</td>
-                <td>{share(framework.rates.false_positive)}</td>
-                <td>{share(framework.rates.suppression_effectiveness)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </section>
+      <FigureTable
+        label="Health by framework"
+        columns={["Framework", "Health", "Alerts", "Acknowledged", "Resolved", "False alarms", "Kept quiet"]}
+      >
+        {statistics.frameworks.map((framework) => (
+          <tr key={framework.framework_id}>
+            <th scope="row">{name(framework.framework_id)}</th>
+            <td>
+              <Score health={framework.health} />
+            </td>
+            <td>{count(framework.alerts)}</td>
+            <td>{share(framework.rates.acknowledged)}</td>
+            <td>{share(framework.rates.resolved)}</td>
+            <td>{share(framework.rates.false_positive)}</td>
+            <td>{share(framework.rates.suppression_effectiveness)}</td>
+          </tr>
+        ))}
+      </FigureTable>
       <p className={styles["hint"]}>
         25 points each for more than 80 % acknowledged, 85 % resolved, 70 % of repeated triggers kept quiet, and fewer
         than 10 % false alarms; what nothing is known of is left out.
@@ -230,33 +217,20 @@ function Noisiest({ statistics }: { statistics: Answer }) {
   if (statistics.noisiest.length === 0) return null;
   return (
     <Section title="Rules that fire most">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by the keyboard */}
-      <section className={own["frame"]} tabIndex={0} aria-label="Rules that fire most">
-        <table className={own["table"]}>
-          <thead>
-            <tr>
-              <th scope="col">Rule</th>
-              <th scope="col">Framework</th>
-              <th scope="col">Alerts</th>
-              <th scope="col">Of all</th>
-            </tr>
-          </thead>
-          <tbody>
-            {statistics.noisiest.map((rule) => (
-              <tr key={rule.rule_id}>
-                <th scope="row">
-                  <Link to="/rules/$id" params={{ id: rule.rule_id }}>
-                    {rule.rule_name || "a rule that is gone"}
-                  </Link>
-                </th>
-                <td>{rule.framework_id ? name(rule.framework_id) : "–"}</td>
-                <td>{count(rule.alerts)}</td>
-                <td>{share(rule.share)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </section>
+      <FigureTable label="Rules that fire most" columns={["Rule", "Framework", "Alerts", "Of all"]}>
+        {statistics.noisiest.map((rule) => (
+          <tr key={rule.rule_id}>
+            <th scope="row">
+              <Link to="/rules/$id" params={{ id: rule.rule_id }}>
+                {rule.rule_name || "a rule that is gone"}
+              </Link>
+            </th>
+            <td>{rule.framework_id ? name(rule.framework_id) : "–"}</td>
+            <td>{count(rule.alerts)}</td>
+            <td>{share(rule.share)}</td>
+          </tr>
+        ))}
+      </FigureTable>
     </Section>
   );
 }

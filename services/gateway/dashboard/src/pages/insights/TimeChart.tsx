@@ -2,6 +2,9 @@ import { useEffect, useMemo, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useDark } from "../../app/theme";
+import { classes } from "../../design";
+import legend from "../../design/Legend.module.css";
+import { axis, colour } from "../../design/plot";
 import styles from "./insights.module.css";
 
 const HEIGHT = 200;
@@ -51,7 +54,7 @@ export function TimeChart(props: {
   return (
     <figure className={styles["figure"]}>
       <div ref={holder} className={styles["chart"]} role="img" aria-label={says} />
-      <figcaption className={styles["legend"]}>
+      <figcaption className={classes(legend["legend"], styles["legend"])}>
         {lines.map(({ name, colour, dashed }) => (
           <span key={name} data-colour={colour} data-dashed={dashed ?? false}>
             {name}
@@ -63,34 +66,20 @@ export function TimeChart(props: {
 }
 
 function options(element: HTMLElement, lines: readonly Line[], format: (value: number) => string): uPlot.Options {
-  const probe = document.createElement("span");
-  element.append(probe);
-  // What tokens come to in this theme: a canvas knows no custom properties, nor light-dark().
-  const colour = (name: string): string => {
-    probe.style.color = `var(${name})`;
-    return getComputedStyle(probe).color;
-  };
-  const grid = colour("--line");
-  const axis: uPlot.Axis = {
-    stroke: colour("--muted"),
-    grid: { stroke: grid, width: 1 },
-    ticks: { stroke: grid, width: 1 },
-    font: "12px system-ui",
-  };
   const series: uPlot.Series[] = lines.map(({ colour: name, dashed }) => ({
     stroke: colour(name),
     width: 1.75,
     points: { size: 4 },
     ...(dashed ? { dash: [5, 4] } : {}),
   }));
-  probe.remove();
+  const plain = axis();
   return {
     width: element.clientWidth,
     height: HEIGHT,
     legend: { show: false },
     cursor: { drag: { x: false, y: false } },
     scales: { y: { range: (_, __, high) => [0, (high || 1) * 1.08] } },
-    axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map(format) }],
+    axes: [plain, { ...plain, size: 64, values: (_, ticks) => ticks.map(format) }],
     series: [{}, ...series],
   };
 }

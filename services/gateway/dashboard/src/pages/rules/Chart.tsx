@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import { colour } from "../../design/plot";
 import type { Span } from "./firing";
 import styles from "./rules.module.css";
 
@@ -62,16 +63,6 @@ export function Chart(props: ChartProps) {
 function dataOf({ times, values }: ChartProps): uPlot.AlignedData {
   return [Array.from(times), Array.from(values)];
 }
-
-function colour(name: string): string {
-  // A custom property with light-dark() is resolved where it is used as a colour.
-  probe.style.color = `var(${name})`;
-  document.body.append(probe);
-  const found = getComputedStyle(probe).color;
-  probe.remove();
-  return found;
-}
-const probe = document.createElement("span");
 
 function options(at: HTMLElement, latest: { current: ChartProps }): uPlot.Options {
   const axis = {
