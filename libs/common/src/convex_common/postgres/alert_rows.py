@@ -22,7 +22,8 @@ _TYPES = {
     "suppression_seconds": "int4", "acknowledged_at": "timestamptz", "resolved_at": "timestamptz",
     "cleared": "bool", "last_notified_at": "timestamptz", "announced": "bool", "announced_channels": "uuid[]",
     "notifications_sent": "int4", "source_starts_at": "timestamptz", "source_ends_at": "timestamptz", "version": "int8",
-    "silenced_by": "uuid", "silenced_until": "timestamptz", "verdicts_useful": "int4", "verdicts_false_alarm": "int4",
+    "silenced_by": "uuid", "silenced_until": "timestamptz", "snoozed_until": "timestamptz",
+    "verdicts_useful": "int4", "verdicts_false_alarm": "int4",
 }  # fmt: skip
 _SENT_AS = {"jsonb": "text", "uuid[]": "text"}
 _encode = msgspec.json.Encoder().encode
