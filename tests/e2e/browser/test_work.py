@@ -64,6 +64,7 @@ def test_a_rule_is_made_by_keyboard_changed_by_two_and_deleted(
     page.get_by_role("link", name="Channels").click()
     assert visitor.dialogs == ["Leave without saving what you changed?"]
     page.get_by_role("link", name="Rules", exact=True).last.click()
+    expect(page.get_by_role("heading", name="Rules", level=1)).to_be_focused()
     page.get_by_role("switch", name="Checkout is slow is on").press("Space")
     page.get_by_role("dialog").get_by_role("button", name="Turn off").click()
     expect(page.get_by_role("switch", name="Checkout is slow is on")).not_to_be_checked()

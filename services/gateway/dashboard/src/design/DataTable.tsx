@@ -1,13 +1,13 @@
 import {
   type ColumnDef,
-  flexRender,
+  type ColumnDefTemplate,
   getCoreRowModel,
   getSortedRowModel,
   type RowData,
   type SortingState,
   useReactTable,
 } from "@tanstack/react-table";
-import { type ReactNode, useState } from "react";
+import { type MouseEvent, type ReactNode, useState } from "react";
 import { classes } from "./classes";
 import styles from "./DataTable.module.css";
 import { Loading } from "./EmptyState";
@@ -68,7 +68,7 @@ export function DataTable<Row extends RowData>(props: DataTableProps<Row>) {
               {group.headers.map((header) => {
                 const sorted = header.column.getIsSorted();
                 const meta = header.column.columnDef.meta;
-                const text = flexRender(header.column.columnDef.header, header.getContext());
+                const text = drawn(header.column.columnDef.header, header.getContext());
                 return (
                   <th
                     key={header.id}
@@ -102,16 +102,14 @@ export function DataTable<Row extends RowData>(props: DataTableProps<Row>) {
               onClick={
                 onOpen
                   ? (click) => {
-                      if ((click.target as Element).closest("a, button, input, select, label") === null) {
-                        onOpen(row.original);
-                      }
+                      if (opens(click)) onOpen(row.original);
                     }
                   : undefined
               }
             >
               {row.getVisibleCells().map((cell) => (
                 <td key={cell.id} className={cellClass(cell.column.columnDef.meta)}>
-                  {flexRender(cell.column.columnDef.cell, cell.getContext())}
+                  {drawn(cell.column.columnDef.cell, cell.getContext())}
                 </td>
               ))}
             </tr>
@@ -121,6 +119,20 @@ export function DataTable<Row extends RowData>(props: DataTableProps<Row>) {
       {footer ? <div className={styles["footer"]}>{footer}</div> : null}
     </section>
   );
+}
+
+/**
+ * What a column has to show. It is called and is no component: pages make their columns anew at each render, a new
+ * function would be a new component, and whatever a cell holds (focus, a dialog that it opened) would be lost.
+ */
+function drawn<Context extends object>(what: ColumnDefTemplate<Context> | undefined, context: Context): ReactNode {
+  return typeof what === "function" ? what(context) : what;
+}
+
+/** Whether a click is on the row itself: not on what does something else, nor in a dialog that a cell opened. */
+function opens({ target, currentTarget }: MouseEvent<HTMLTableRowElement>): boolean {
+  const hit = target as Element;
+  return currentTarget.contains(hit) && hit.closest("a, button, input, select, label") === null;
 }
 
 function cellClass(meta: { numeric?: boolean; optional?: boolean; tight?: boolean } | undefined): string {
