@@ -29,42 +29,50 @@ _ID = """(lpad(to_hex((extract(epoch FROM {at}) * 1000)::bigint), 12, '0') || '7
     || substr(md5({salt}), 5, 15))::uuid"""
 
 PLANT = f"""CREATE TEMP TABLE planted AS
-SELECT n, f.id AS framework_id, at,
-    {_ID.format(at="at", salt="n::text")} AS id,
+SELECT n, f.id AS framework_id, at, {_ID.format(at="at", salt="n::text")} AS id, md5((n %% 200)::text)::uuid AS rule_id,
+    (ARRAY['info', 'warning', 'error', 'critical'])[1 + n %% 4] AS severity,
     CASE WHEN n %% 5 > 0 THEN at + interval '1 second' * (30 + n %% 1700) END AS acknowledged_at,
-    CASE WHEN n %% 20 > 0 THEN at + interval '1 second' * (600 + (n * 7919) %% 14000) END AS resolved_at,
-    json_build_object('severity', (ARRAY['info', 'warning', 'error', 'critical'])[1 + n %% 4], 'status', 'firing',
-        'alert_type', 'threshold', 'rule_id', md5((n %% 200)::text)::uuid, 'rule_name', 'Latency of checkout',
-        'title', 'Latency of checkout is above 500', 'occurrences', 1, 'triggered_at', at,
-        'labels', json_build_object('region', 'eu', 'service', 'checkout', 'instance', 'web-' || n %% 40),
-        'context', json_build_object('value', n, 'unit', 'ms'), 'current_value', n %% 900, 'version', 1)::text AS data
+    CASE WHEN n %% 20 > 0 THEN at + interval '1 second' * (600 + (n * 7919::bigint) %% 14000) END AS resolved_at
 FROM generate_series(1, %(alerts)s) n
 CROSS JOIN LATERAL (SELECT %(start)s::timestamptz + (n * %(apart)s) * interval '1 second' AS at) t
 JOIN bench_frameworks f ON f.place = n %% %(frameworks)s"""
 
-ALERT_ROWS = """INSERT INTO alerts (workspace_id, id, fingerprint, framework_id, rule_name, alert_type, status,
+ALERT_ROWS = """INSERT INTO alerts (workspace_id, id, fingerprint, framework_id, rule_id, rule_name, alert_type, status,
     severity, title, occurrences, triggered_at, last_seen_at, acknowledged_at, resolved_at, suppression_seconds)
-SELECT %(workspace)s, id, decode(md5(n::text), 'hex'), framework_id, 'Latency of checkout', 'threshold',
-    CASE WHEN resolved_at IS NULL THEN 'firing' ELSE 'resolved' END, 'warning', 'Latency', 4, at, at, acknowledged_at,
-    resolved_at, 300
-FROM planted"""
+SELECT %(workspace)s, id, decode(md5(n::text), 'hex'), framework_id, rule_id, 'Latency of checkout', 'threshold',
+    CASE WHEN resolved_at IS NULL THEN 'firing' ELSE 'resolved' END, severity, 'Latency', 4, at,
+    at + interval '20 seconds', acknowledged_at, resolved_at, 300
+FROM planted ORDER BY n"""
 
+# In the order of time, and numbered in it: as the product writes it.
 LOG_ROWS = f"""INSERT INTO alert_log (id, workspace_id, "offset", alert_id, framework_id, event, reason, count, detail,
     data, at)
-SELECT {_ID.format(at="e.at", salt="p.n::text || e.event")}, %(workspace)s, 4 * p.n + e.place, p.id, p.framework_id,
-    e.event, e.reason, e.count, convert_to(e.detail, 'UTF8'), convert_to(p.data, 'UTF8'), e.at
-FROM planted p CROSS JOIN LATERAL (VALUES
-    (0, 'created', 'first_trigger', 1, '{{"notified":true}}', p.at),
-    (1, 'updated', 'duplicate', 3, '{{"notified":false}}', p.at + interval '20 seconds'),
-    (2, 'acknowledged', 'acknowledged_by_person', 1, '{{"notified":false}}', p.acknowledged_at),
-    (3, 'resolved', 'condition_cleared', 1, '{{"notified":true}}', p.resolved_at)
-) AS e(place, event, reason, count, detail, at) WHERE e.at IS NOT NULL"""
+SELECT {_ID.format(at="r.at", salt="r.n::text || r.event")}, %(workspace)s,
+    row_number() OVER (ORDER BY r.at, r.n, r.place), r.id, r.framework_id, r.event, r.reason, r.count,
+    convert_to(r.detail, 'UTF8'), convert_to(json_build_object('severity', r.severity, 'status', 'firing',
+        'alert_type', 'threshold', 'rule_id', r.rule_id, 'rule_name', 'Latency of checkout',
+        'title', 'Latency of checkout is above 500', 'occurrences', r.occurrences, 'triggered_at', r.triggered_at,
+        'labels', json_build_object('region', 'eu', 'service', 'checkout', 'instance', 'web-' || r.n %% 40),
+        'context', json_build_object('value', r.n, 'unit', 'ms'), 'current_value', r.n %% 900,
+        'version', 1)::text, 'UTF8'), r.at
+FROM (SELECT p.n, p.id, p.framework_id, p.severity, p.rule_id, p.at AS triggered_at, e.*
+    FROM planted p CROSS JOIN LATERAL (VALUES
+        (0, 'created', 'first_trigger', 1, 1, '{{"notified":true}}', p.at),
+        (1, 'updated', 'duplicate', 3, 4, '{{"notified":false}}', p.at + interval '20 seconds'),
+        (2, 'acknowledged', 'acknowledged_by_person', 1, 4, '{{"notified":false}}', p.acknowledged_at),
+        (3, 'resolved', 'condition_cleared', 1, 4, '{{"notified":true}}', p.resolved_at)
+    ) AS e(place, event, reason, count, occurrences, detail, at) WHERE e.at IS NOT NULL) r
+ORDER BY r.at, r.n, r.place"""
 
 DELIVERY_ROWS = f"""INSERT INTO deliveries (workspace_id, id, notification_id, channel_id, alert_id, target, status,
     finished_at)
 SELECT %(workspace)s, {_ID.format(at="at", salt="n::text || 'd'")}, id, md5((n %% 5)::text)::uuid, id, 'hook',
     CASE WHEN n %% 100 > 0 THEN 'delivered' ELSE 'failed' END, at + interval '1 second'
-FROM planted"""
+FROM planted ORDER BY n"""
+
+INDEXES = """SELECT indexrelid::regclass::text, replace(pg_get_indexdef(indexrelid), ' ON ONLY ', ' ON ')
+FROM pg_index WHERE indrelid = ANY (ARRAY['alerts', 'alert_log', 'deliveries']::regclass[]) AND NOT indisprimary
+    AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = indexrelid)"""
 
 
 def run(*, quick: bool) -> list[Gate]:
@@ -125,9 +133,14 @@ def _plant(owner_url: str, which: Mapping[str, Any]) -> int:
             )
             owner.execute("INSERT INTO bench_frameworks VALUES (%s, %s)", (place, framework_id))
         owner.execute(PLANT, given)
+        indexes = owner.execute(INDEXES).fetchall()  # a sorted table's are made in a third of the time of kept ones
+        for name, _ in indexes:
+            owner.execute(f"DROP INDEX {name}")
         for statement in (ALERT_ROWS, DELIVERY_ROWS):
-            owner.execute(statement.replace("%%", "%%"), given)
+            owner.execute(statement, given)
         rows = owner.execute(LOG_ROWS, given).rowcount
+        for _, definition in indexes:
+            owner.execute(definition)
     with psycopg.connect(owner_url, autocommit=True) as owner:
         owner.execute("VACUUM ANALYZE")
     return rows

@@ -42,8 +42,10 @@ class History:
         self.store = store
         self.workspace_id = workspace_id
         self.rows: list[tuple[Any, ...]] = []
+        self.alerts: dict[uuid.UUID, dict[str, Any]] = {}
         self.random = random.Random(7)
         self.made = itertools.count()
+        self.numbered = itertools.count()
 
     def framework(self, name: str) -> uuid.UUID:
         framework_id = IDS.new()
@@ -55,12 +57,30 @@ class History:
         return framework_id
 
     def alert(
-        self, framework_id: uuid.UUID, opened: dt.datetime, *, severity: str = "warning", kind: str = "threshold"
+        self,
+        framework_id: uuid.UUID,
+        opened: dt.datetime,
+        *,
+        severity: str = "warning",
+        kind: str = "threshold",
+        kept: bool = False,
     ) -> Callable[[str, dt.datetime, int], None]:
-        """Opens an alert; what it gives back logs what happens to it, with its occurrences afterwards."""
+        """Opens an alert; what it gives back logs what happens to it, with its occurrences afterwards. Of one that is
+        `kept` there is more than its log: retention has not taken the alert."""
         alert_id = IDS.new()
+        if kept:
+            self.alerts[alert_id] = {
+                "framework": framework_id, "severity": severity, "kind": kind, "opened": opened,
+                "occurrences": 0, "seen": opened, "status": "firing",
+            }  # fmt: skip
 
         def log(event: str, at: dt.datetime, occurrences: int) -> None:
+            known = self.alerts.get(alert_id)
+            if known is not None:
+                if occurrences > known["occurrences"]:
+                    known.update(occurrences=occurrences, seen=at)
+                if event in ("created", "acknowledged", "resolved", "reopened"):
+                    known["status"] = event if event in ("acknowledged", "resolved") else "firing"
             # In the order in which they are logged, as the product's own ids are, also within a millisecond.
             made = floor_at(at).int | next(self.made) << 40 | self.random.getrandbits(40)
             alert = {
@@ -73,7 +93,6 @@ class History:
                 (
                     uuid.UUID(int=made),
                     self.workspace_id,
-                    len(self.rows),
                     alert_id,
                     framework_id,
                     event,
@@ -86,13 +105,25 @@ class History:
         return log
 
     def write(self) -> None:
+        """Numbered in the order of time, as the product does."""
+        self.rows.sort(key=lambda row: row[0])
         with psycopg.connect(self.store.owner_url) as owner:
             owner.cursor().executemany(
-                'INSERT INTO alert_log (id, workspace_id, "offset", alert_id, framework_id, event, at, data) '
-                "VALUES (%s, %s, %s, %s, %s, %s, %s, convert_to(%s, 'UTF8'))",
-                self.rows,
+                'INSERT INTO alert_log (id, workspace_id, alert_id, framework_id, event, at, data, "offset") '
+                "VALUES (%s, %s, %s, %s, %s, %s, convert_to(%s, 'UTF8'), %s)",
+                [(*row, next(self.numbered)) for row in self.rows],
             )
-        self.rows = []
+            owner.cursor().executemany(
+                "INSERT INTO alerts (workspace_id, id, fingerprint, framework_id, rule_name, alert_type, status, "
+                "severity, title, occurrences, triggered_at, last_seen_at, suppression_seconds) VALUES (%(workspace)s, "
+                "%(id)s, %(fingerprint)s, %(framework)s, 'r', %(kind)s, %(status)s, %(severity)s, 't', "
+                "%(occurrences)s, %(opened)s, %(seen)s, 300)",
+                [
+                    {"workspace": self.workspace_id, "id": alert_id, "fingerprint": alert_id.bytes, **known}
+                    for alert_id, known in self.alerts.items()
+                ],
+            )
+        self.rows, self.alerts = [], {}
 
 
 EVENTS = st.lists(
@@ -110,20 +141,21 @@ ALERTS = st.lists(
         st.sampled_from(["info", "warning", "error", "critical"]),
         st.sampled_from(["threshold", "absence"]),
         EVENTS,
+        st.booleans(),
     ),
     max_size=12,
 )
 
-Drawn = list[tuple[int, int, str, str, list[tuple[str, int, int]]]]
+Drawn = list[tuple[int, int, str, str, list[tuple[str, int, int]], bool]]
 
 
 def lived(store: Store, alerts: Drawn) -> None:
-    """Writes the log of the alerts that were drawn, of three frameworks of the workspace."""
+    """Writes the log of the alerts that were drawn, of three frameworks of the workspace, and those that are kept."""
     history = History(store, store.workspace_id)
     frameworks = [history.framework(uuid.uuid4().hex) for _ in range(3)]
-    for framework, start, severity, kind, events in alerts:
+    for framework, start, severity, kind, events, kept in alerts:
         at, occurrences = monday("00:00:00") + start * SECOND, 1
-        log = history.alert(frameworks[framework], at, severity=severity, kind=kind)
+        log = history.alert(frameworks[framework], at, severity=severity, kind=kind, kept=kept)
         for event, after, more in sorted(events, key=lambda one: one[1]):
             occurrences += more
             log(event, at + after * SECOND, occurrences)

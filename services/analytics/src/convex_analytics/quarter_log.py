@@ -1,4 +1,4 @@
-"""Days of a workspace's alert log in quarters of an hour: counted by the database, and kept."""
+"""Quarters of an hour of a workspace's alerts, kept; and what became of alerts since, brought up to date."""
 
 from __future__ import annotations
 
@@ -8,55 +8,21 @@ import uuid
 from collections.abc import Sequence
 from typing import Final
 
-from convex_analytics.day_log import of_day
-from convex_analytics.domain.quarters import Decisions, Facts, Opened, Quarter, Responses, Settled, as_row
-from convex_common.domain.durations import GROWTH, SHORTEST
+from convex_analytics.day_log import FALSE_ALARM, JUDGED, QUARTER, utc
+from convex_analytics.domain.quarters import Quarter, Settled, as_row
+from convex_analytics.feed_range import WITHIN, within
+from convex_analytics.moments import bounds
 from convex_common.ids import floor_at
 from convex_common.postgres.database import Connection
 
 LONGEST_DELIVERY: Final = dt.timedelta(days=8)
 """Deliveries that became final later than this after they were made are not looked for."""
 
-_OF_DAY: Final = """l.workspace_id = %(workspace)s AND l.id >= %(from_id)s AND l.id < %(to_id)s
-    AND l.at >= %(start)s AND l.at < %(end)s"""
-_QUARTER: Final = "date_bin('15 minutes', {}, '2000-01-01T00:00:00Z')"
-_ALERT: Final = "LEFT JOIN alerts a ON a.workspace_id = l.workspace_id AND a.id = l.alert_id"
-
-# A tie of verdicts is no false alarm.
-OPENED: Final = f"""SELECT l.framework_id, {_QUARTER.format("l.at")}, j.severity, j.alert_type, j.rule_id, count(*),
-    count(a.id), count(a.acknowledged_at), count(*) FILTER (WHERE a.status = 'resolved'),
-    count(*) FILTER (WHERE a.verdicts_useful + a.verdicts_false_alarm > 0),
-    count(*) FILTER (WHERE a.verdicts_false_alarm > a.verdicts_useful)
-FROM alert_log l {_ALERT}
-CROSS JOIN LATERAL json_to_record(convert_from(l.data, 'UTF8')::json) AS j(severity text, alert_type text, rule_id text)
-WHERE {_OF_DAY} AND l.event = 'created' GROUP BY 1, 2, 3, 4, 5"""  # noqa: S608 - made of our own text
-
-# Milliseconds are whole numbers: their sum does not depend on the order in which they are added.
-RESPONSES: Final = f"""SELECT l.framework_id, {_QUARTER.format("l.at")}, l.event,
-    ceil(ln(greatest(s.seconds, {SHORTEST})) / ln({GROWTH}::float8))::int, count(*),
-    sum(round(s.seconds * 1000))::bigint
-FROM alert_log l {_ALERT}
-CROSS JOIN LATERAL (SELECT greatest(0, extract(epoch FROM l.at - coalesce(a.triggered_at,
-    (convert_from(l.data, 'UTF8')::json->>'triggered_at')::timestamptz)))::float8 AS seconds) s
-WHERE {_OF_DAY} AND l.event IN ('acknowledged', 'resolved') GROUP BY 1, 2, 3, 4"""  # noqa: S608
-
-DECISIONS: Final = f"""SELECT l.framework_id, {_QUARTER.format("l.at")}, l.event, l.reason,
-    coalesce((convert_from(l.detail, 'UTF8')::json->>'notified')::boolean, false), count(*), sum(l.count)::bigint
-FROM alert_log l
-WHERE {_OF_DAY} AND l.event IN ('created', 'updated', 'suppressed', 'escalated', 'reopened')
-GROUP BY 1, 2, 3, 4, 5"""  # noqa: S608 - made of our own text
-
-SETTLED: Final = f"""SELECT a.framework_id, {_QUARTER.format("d.finished_at")}, d.channel_id, d.status, count(*)
+SETTLED: Final = f"""SELECT a.framework_id, {QUARTER.format("d.finished_at")}, d.channel_id, d.status, count(*)
 FROM deliveries d JOIN alerts a ON a.workspace_id = d.workspace_id AND a.id = d.alert_id
 WHERE d.workspace_id = %(workspace)s AND d.id >= %(made_from)s AND d.id < %(to_id)s
     AND d.finished_at >= %(start)s AND d.finished_at < %(end)s AND d.status <> 'pending'
 GROUP BY 1, 2, 3, 4"""  # noqa: S608 - made of our own text
-
-# Days before this one whose alerts were answered, ended or judged in it: what became of them has changed.
-TOUCHED: Final = f"""SELECT DISTINCT (a.triggered_at AT TIME ZONE 'UTC')::date AS day
-FROM alert_log l JOIN alerts a ON a.workspace_id = l.workspace_id AND a.id = l.alert_id
-WHERE {_OF_DAY} AND l.event IN ('acknowledged', 'resolved', 'reopened', 'judged') AND a.triggered_at < %(start)s
-ORDER BY day"""  # noqa: S608 - made of our own text
 
 _HAPPENED: Final = ("alerts", "by_severity", "by_type", "by_rule", "folded", "told", "told_again", "withheld",
     "acknowledged", "acknowledged_total", "acknowledged_in", "resolved", "resolved_total", "resolved_in",
@@ -98,17 +64,21 @@ def _row(alias: str, names: Sequence[str]) -> str:
 # A recomputed quarter that is the same stays as it was, computed_at included.
 SAVE: Final = _save()
 
+FOLLOW: Final = f"""UPDATE alert_quarters q SET ({", ".join(_BECAME)}, computed_at) = ({_row("r", _BECAME)}, now())
+FROM (SELECT l.framework_id, {QUARTER.format("l.at")} AS at, count(*) AS followed, count(a.acknowledged_at) AS answered,
+        count(*) FILTER (WHERE a.status = 'resolved') AS ended, count(*) FILTER (WHERE {JUDGED}) AS judged,
+        count(*) FILTER (WHERE {FALSE_ALARM}) AS false_alarms
+    FROM alert_log l JOIN alerts a ON a.workspace_id = l.workspace_id AND a.id = l.alert_id
+    WHERE {WITHIN} AND l.event = 'created' GROUP BY 1, 2) r
+WHERE q.workspace_id = %(workspace)s AND q.at = r.at AND q.framework_id = r.framework_id AND r.followed >= q.followed
+    AND ({_row("q", _BECAME)}) IS DISTINCT FROM ({_row("r", _BECAME)})"""  # noqa: S608
 
-def load(connection: Connection, workspace_id: uuid.UUID, day: dt.date) -> Facts:
-    """What happened on a UTC day. `connection` works for the workspace."""
-    which = of_day(workspace_id, day)
-    which["made_from"] = floor_at(which["start"] - LONGEST_DELIVERY)
-    return Facts(
-        opened=[Opened(*row) for row in connection.execute(OPENED, which)],
-        responses=[Responses(*row) for row in connection.execute(RESPONSES, which)],
-        decisions=[Decisions(*row) for row in connection.execute(DECISIONS, which)],
-        settled=[Settled(*row) for row in connection.execute(SETTLED, which)],
-    )
+
+def settled(connection: Connection, workspace_id: uuid.UUID, day: dt.date) -> list[Settled]:
+    """Deliveries that became final on a UTC day. `connection` works for the workspace."""
+    start, end = utc(day)
+    which = {"workspace": workspace_id, "made_from": floor_at(start - LONGEST_DELIVERY), **bounds(start, end)}
+    return [Settled(*row) for row in connection.execute(SETTLED, which)]
 
 
 def save(connection: Connection, workspace_id: uuid.UUID, quarters: Sequence[Quarter]) -> bool:
@@ -119,6 +89,8 @@ def save(connection: Connection, workspace_id: uuid.UUID, quarters: Sequence[Qua
     return connection.execute(SAVE, {"workspace": workspace_id, "rows": rows}).rowcount > 0
 
 
-def touched(connection: Connection, workspace_id: uuid.UUID, day: dt.date) -> list[dt.date]:
-    """Earlier days whose alerts something became of on this one."""
-    return [row[0] for row in connection.execute(TOUCHED, of_day(workspace_id, day))]
+def follow(connection: Connection, workspace_id: uuid.UUID, since: dt.datetime) -> bool:
+    """Bring up to date what became of alerts that opened from the quarter `since` to the end of its UTC day; whether
+    there was anything new."""
+    _, end = utc(since.astimezone(dt.UTC).date())
+    return connection.execute(FOLLOW, within(connection, workspace_id, since, end)).rowcount > 0

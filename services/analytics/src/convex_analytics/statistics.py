@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from convex_analytics import day_log, quarter_log
 from convex_analytics.domain.daily import FrameworkDay, summarize
-from convex_analytics.domain.quarters import quarters
+from convex_analytics.domain.quarters import Facts, quarters
 from convex_analytics.workspaces import each
 from convex_common.postgres import positions
 from convex_common.postgres.database import Connection, Database
@@ -47,34 +48,38 @@ class Statistics:
     def _compute(
         self, workspace_id: uuid.UUID, days: Sequence[dt.date], lease: Lease, done: Mapping[str, int]
     ) -> list[FrameworkDay]:
-        """The days, and then the earlier ones of whose alerts something became on them."""
+        """The days, and then the quarters of earlier ones of whose alerts something became on them."""
         computed: list[FrameworkDay] = []
-        touched: set[dt.date] = set()
+        touched: set[dt.datetime] = set()
         for day in days:
-            with self._database.transaction(workspace_id) as connection:
-                found = day_log.load(connection, workspace_id, day)
-                of_day = summarize(found.opened, found.occurrences, found.responses)
-                changed = day_log.save(connection, workspace_id, day, of_day)
-                touched.update(quarter_log.touched(connection, workspace_id, day))
-                self._finish(connection, workspace_id, day, lease, changed=changed, done=done)
+            with self._work(workspace_id, day, lease, done) as work:
+                found = day_log.load(work.connection, workspace_id, day)
+                settled = quarter_log.settled(work.connection, workspace_id, day)
+                of_day = summarize(found.opened, found.occurrences, found.took)
+                of_quarters = quarters(Facts(found.opened, found.responses, found.decisions, settled))
+                work.changed |= day_log.save(work.connection, workspace_id, day, of_day)
+                work.changed |= quarter_log.save(work.connection, workspace_id, of_quarters)
             computed += of_day
-        for day in sorted(touched - set(days)):
-            with self._database.transaction(workspace_id) as connection:
-                self._finish(connection, workspace_id, day, lease, changed=False, done=done)
+            touched.update(found.touched)
+        for since in sorted(touched):
+            day = since.astimezone(dt.UTC).date()
+            if day not in days:
+                with self._work(workspace_id, day, lease, done) as work:
+                    work.changed |= quarter_log.follow(work.connection, workspace_id, since)
         return computed
 
-    def _finish(
-        self,
-        connection: Connection,
-        workspace_id: uuid.UUID,
-        day: dt.date,
-        lease: Lease,
-        *,
-        changed: bool,
-        done: Mapping[str, int],
-    ) -> None:
-        """The day's quarters. What changes ends what was cached of it, by the same transaction."""
-        changed |= quarter_log.save(connection, workspace_id, quarters(quarter_log.load(connection, workspace_id, day)))
-        if changed:
-            positions.raise_version(connection, workspace_id, "statistics")
-        lease.hold(connection, {**done, "day": day.isoformat()})
+    @contextmanager
+    def _work(self, workspace_id: uuid.UUID, day: dt.date, lease: Lease, done: Mapping[str, int]) -> Iterator[_Work]:
+        """A transaction on a day. What changes ends what was cached of it, by the same transaction."""
+        with self._database.transaction(workspace_id) as connection:
+            work = _Work(connection)
+            yield work
+            if work.changed:
+                positions.raise_version(connection, workspace_id, "statistics")
+            lease.hold(connection, {**done, "day": day.isoformat()})
+
+
+@dataclass(slots=True)
+class _Work:
+    connection: Connection
+    changed: bool = False

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from convex_analytics.domain.quarters import Opened
 from convex_common.domain.severity import Severity
 
 
@@ -19,16 +20,6 @@ class Response(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """How many alerts of a severity and type a framework opened; the severity is the one they began with."""
-
-    framework_id: uuid.UUID
-    severity: str
-    alert_type: str
-    alerts: int
-
-
-@dataclass(frozen=True, slots=True)
 class Occurrences:
     """How often a framework's conditions occurred, folds included."""
 
@@ -37,12 +28,16 @@ class Occurrences:
 
 
 @dataclass(frozen=True, slots=True)
-class Responded:
-    """One alert was acknowledged or resolved so many seconds after it fired."""
+class Took:
+    """So many of a framework's alerts were acknowledged or resolved, and how many seconds after they fired: exactly,
+    percentiles between two values interpolated."""
 
     framework_id: uuid.UUID
     response: Response
-    seconds: float
+    count: int
+    avg: float
+    p50: float
+    p95: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +49,9 @@ class Durations:
     p95: float | None = None
 
     @classmethod
-    def of(cls, seconds: Iterable[float]) -> Durations:
-        """To the millisecond; percentiles between two values are interpolated."""
-        ordered = sorted(max(0.0, value) for value in seconds)
-        if not ordered:
-            return cls()
-        return cls(
-            avg=round(sum(ordered) / len(ordered), 3),
-            p50=round(percentile(ordered, 0.5), 3),
-            p95=round(percentile(ordered, 0.95), 3),
-        )
+    def of(cls, took: Took | None) -> Durations:
+        """To the millisecond."""
+        return cls() if took is None else cls(round(took.avg, 3), round(took.p50, 3), round(took.p95, 3))
 
     def as_json(self) -> dict[str, float | None]:
         """As it is stored and shown."""
@@ -95,48 +83,41 @@ def previous_day(slot: dt.datetime) -> dt.date:
 
 
 def summarize(
-    opened: Iterable[Opened], occurrences: Iterable[Occurrences], responses: Iterable[Responded]
+    opened: Iterable[Opened], occurrences: Iterable[Occurrences], responses: Iterable[Took]
 ) -> list[FrameworkDay]:
     """One row per framework on which anything happened, in the order of their ids; none for a quiet one."""
     alerts: dict[uuid.UUID, list[Opened]] = {}
-    occurred: dict[uuid.UUID, int] = {}
-    responded: dict[uuid.UUID, dict[Response, list[float]]] = {}
     for one in opened:
         alerts.setdefault(one.framework_id, []).append(one)
-    for many in occurrences:
-        if many.count == 0:  # its alerts changed, and their conditions did not occur again
-            continue
-        occurred[many.framework_id] = occurred.get(many.framework_id, 0) + many.count
-    for each in responses:
-        responded.setdefault(each.framework_id, {}).setdefault(each.response, []).append(each.seconds)
+    # Alerts may change without that their conditions occurred again.
+    occurred = {many.framework_id: many.count for many in occurrences if many.count}
+    took = {(each.framework_id, each.response): each for each in responses}
     return [
         _of_framework(
-            framework_id, alerts.get(framework_id, ()), occurred.get(framework_id, 0), responded.get(framework_id, {})
+            framework_id,
+            alerts.get(framework_id, ()),
+            occurred.get(framework_id, 0),
+            took.get((framework_id, Response.ACKNOWLEDGED)),
+            took.get((framework_id, Response.RESOLVED)),
         )
-        for framework_id in sorted({*alerts, *occurred, *responded})
+        for framework_id in sorted({*alerts, *occurred, *(framework_id for framework_id, _ in took)})
     ]
 
 
-def percentile(ordered: Sequence[float], fraction: float) -> float:
-    """The value below which `fraction` of the ascending values lie, interpolated linearly; there must be one."""
-    place = fraction * (len(ordered) - 1)
-    below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
-
-
 def _of_framework(
-    framework_id: uuid.UUID, opened: Sequence[Opened], occurrences: int, responded: Mapping[Response, Sequence[float]]
+    framework_id: uuid.UUID,
+    opened: Sequence[Opened],
+    occurrences: int,
+    acknowledged: Took | None,
+    resolved: Took | None,
 ) -> FrameworkDay:
-    acknowledged = responded.get(Response.ACKNOWLEDGED, ())
-    resolved = responded.get(Response.RESOLVED, ())
     by_severity = _summed((one.severity, one.alerts) for one in opened)
     return FrameworkDay(
         framework_id=framework_id,
         alerts=sum(one.alerts for one in opened),
         occurrences=occurrences,
-        acknowledged=len(acknowledged),
-        resolved=len(resolved),
+        acknowledged=acknowledged.count if acknowledged else 0,
+        resolved=resolved.count if resolved else 0,
         by_severity={severity.value: by_severity.get(severity.value, 0) for severity in Severity},
         by_type=_summed((one.alert_type, one.alerts) for one in opened),
         acknowledge_seconds=Durations.of(acknowledged),

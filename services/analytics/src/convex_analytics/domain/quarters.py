@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -34,14 +34,15 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Responses:
-    """How many were acknowledged or resolved within a bucket of durations, and how long they took together."""
+    """How many were acknowledged or resolved, how long they took together, and how many within each bucket of
+    durations."""
 
     framework_id: uuid.UUID
     at: dt.datetime
     response: str
-    bucket: int
     count: int
     milliseconds: int
+    buckets: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +147,13 @@ def _open(quarter: Quarter, opened: Opened) -> None:
 def _respond(quarter: Quarter, responses: Responses) -> None:
     seconds = responses.milliseconds / 1000
     if responses.response == Event.ACKNOWLEDGED:
-        quarter.acknowledged += responses.count
-        quarter.acknowledged_total = round(quarter.acknowledged_total + seconds, 3)
-        _add(quarter.acknowledged_in, str(responses.bucket), responses.count)
+        quarter.acknowledged = responses.count
+        quarter.acknowledged_total = seconds
+        quarter.acknowledged_in = dict(responses.buckets)
     else:
-        quarter.resolved += responses.count
-        quarter.resolved_total = round(quarter.resolved_total + seconds, 3)
-        _add(quarter.resolved_in, str(responses.bucket), responses.count)
+        quarter.resolved = responses.count
+        quarter.resolved_total = seconds
+        quarter.resolved_in = dict(responses.buckets)
 
 
 def _decide(quarter: Quarter, decisions: Decisions) -> None:
