@@ -13,6 +13,7 @@ import jwt
 
 from convex_common.domain.role import Role
 from convex_common.errors import Unauthorized
+from convex_gateway.jws import ordinary_claims, prepared_secret, signed_payload
 
 if TYPE_CHECKING:
     from convex_gateway.jwk import Key
@@ -24,6 +25,7 @@ LEEWAY = 10
 
 LONGEST_TOKEN = 8192
 LONGEST_SUBJECT = 255
+MOST_HEADERS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,14 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Something to verify a signature with; `key` is its name for its source."""
+    """Something to verify a signature with; `key` is its name for its source.
+
+    `prepared` is the same as an algorithm takes it without another look, None where it has to be looked at.
+    """
 
     public: Any
     key: Key | None = None
+    prepared: Any = None
 
 
 class SecretSource:
@@ -69,7 +75,7 @@ class SecretSource:
     def __init__(self, *secrets: str, algorithms: Sequence[str], issuer: str) -> None:
         self.algorithms = frozenset(algorithms)
         self.issuer = issuer
-        self._verifiers = tuple(Verifier(secret) for secret in secrets)
+        self._verifiers = tuple(Verifier(secret, prepared=prepared_secret(secret)) for secret in secrets)
 
     async def find(self, kid: str | None, algorithm: str) -> Sequence[Verifier]:
         """Every secret, whatever it is called."""
@@ -90,7 +96,7 @@ class JwksSource:
 
     async def find(self, kid: str | None, algorithm: str) -> Sequence[Verifier]:
         """The issuer's keys of this name. IssuerAway."""
-        return [Verifier(key.public, key) for key in await self._keys.find(kid, algorithm)]
+        return [Verifier(key.public, key, key.public) for key in await self._keys.find(kid, algorithm)]
 
     def holds(self, verifier: Verifier) -> bool:
         """While the issuer has the key."""
@@ -126,6 +132,8 @@ class TokenReader:
         self._remembered = remembered
         self._known: dict[bytes, Verified] = {}  # the one that was used last is the last one
         self._workspaces: dict[uuid.UUID, uuid.UUID] = {}
+        self._algorithms = {name: jwt.get_algorithm_by_name(name) for name in self._sources}
+        self._headers: dict[str, tuple[str, str | None]] = {}  # of tokens that were good: an issuer writes a few
 
     async def read(self, token: str, now: float) -> Claims:
         """The claims, or Unauthorized with the reason and without the token. `now` in seconds since the epoch.
@@ -139,7 +147,7 @@ class TokenReader:
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         known = self._known.pop(digest, None)
         if known is None or not known.holds:
-            known = await self._verified(token)
+            known = await self._verified(token, now)
         if known.claims.expires_at <= now:
             raise _expired()
         self._known[digest] = known
@@ -155,21 +163,38 @@ class TokenReader:
             raise Unauthorized("the key that signed the token is its issuer's no more", cure="sign in again")
         return known.claims
 
-    async def _verified(self, token: str) -> Verified:
+    async def _verified(self, token: str, now: float) -> Verified:
         if len(token) > LONGEST_TOKEN:
             raise Unauthorized("the token is too long to be one of ours")
-        header = _header(token)
-        algorithm, kid = header.get("alg"), header.get("kid")
+        first = token.partition(".")[0]
+        algorithm, kid = self._headers.get(first) or _header(token)
         source = self._sources.get(algorithm) if isinstance(algorithm, str) else None
         if algorithm is None or source is None:
             raise Unauthorized("the token is signed by an algorithm that is not accepted here")
         for verifier in await source.find(kid, algorithm):
             try:
-                payload = self._decoded(token, verifier.public, algorithm, source.issuer)
+                payload = self._ordinary(token, verifier, algorithm, source.issuer, now) or self._decoded(
+                    token, verifier.public, algorithm, source.issuer
+                )
             except jwt.InvalidSignatureError:
                 continue
+            self._remember(first, algorithm, kid)
             return Verified(self._shared(_claims(payload)), source, verifier)
         raise Unauthorized("the token's signature is not ours")
+
+    def _ordinary(
+        self, token: str, verifier: Verifier, algorithm: str, issuer: str, now: float
+    ) -> Mapping[str, Any] | None:
+        """The claims of most tokens that are good; None for all others, which are looked at closely."""
+        if verifier.prepared is None:
+            return None
+        payload = signed_payload(token, self._algorithms[algorithm], verifier.prepared)
+        return None if payload is None else ordinary_claims(payload, issuer=issuer, audience=self._audience, now=now)
+
+    def _remember(self, header: str, algorithm: str, kid: str | None) -> None:
+        if len(self._headers) >= MOST_HEADERS:
+            self._headers.clear()
+        self._headers[header] = (algorithm, kid)
 
     def _shared(self, claims: Claims) -> Claims:
         """The same with a workspace's id that all its tokens share: ten thousand of them are one workspace's."""
@@ -201,15 +226,15 @@ def _expired() -> Unauthorized:
     return Unauthorized("the token has expired", cure="sign in again")
 
 
-def _header(token: str) -> Mapping[str, Any]:
-    """What it says of its signature, of which `alg` and `kid` are looked at."""
+def _header(token: str) -> tuple[Any, Any]:
+    """The `alg` and `kid` that it says its signature is of."""
     try:
         header = jwt.get_unverified_header(token)
     except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError):
         raise Unauthorized("the token is malformed") from None
     if "crit" in header:
         raise Unauthorized("the token asks for extensions that are not known here")
-    return header
+    return header.get("alg"), header.get("kid")
 
 
 def _claims(payload: Mapping[str, Any]) -> Claims:
