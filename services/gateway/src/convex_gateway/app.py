@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, Route
+from starlette.routing import BaseRoute, Match, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from convex_common.errors import ConvexError
@@ -97,6 +97,11 @@ class Parts:
     components: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     hot: Mapping[tuple[str, str], ASGIApp] = field(default_factory=dict)
 
+    @property
+    def sockets(self) -> Mapping[str, ASGIApp]:
+        """What is behind the WebSockets' addresses."""
+        return {route.path: route.app for route in self.first if isinstance(route, WebSocketRoute)}
+
 
 def all_parts(gateway: Gateway) -> Parts:
     """Ingest, the live feed's socket, and the dashboard."""
@@ -124,7 +129,13 @@ def create_app(gateway: Gateway, *, parts: Parts | None = None, lifespan: Lifesp
         lifespan=lifespan or _no_lifespan,
         telemetry=_NO_TELEMETRY,
         middleware=[
-            Middleware(Shield, hot=hot, site=gateway.sessions.site, seconds=gateway.metrics.http_request_seconds),
+            Middleware(
+                Shield,
+                hot=hot,
+                site=gateway.sessions.site,
+                seconds=gateway.metrics.http_request_seconds,
+                sockets=parts.sockets,
+            ),
             *([Middleware(CrossOrigin, origins=origins)] if origins else []),
             Middleware(BodyLimit),
         ],

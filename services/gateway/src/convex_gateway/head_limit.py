@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import is_ssl
+
+from convex_gateway.ends import Local, Remote, ends
 
 LARGEST: Final = 64 * 1024
 MOST_HEADERS: Final = 100
@@ -16,10 +20,20 @@ SECONDS: Final = 30.0
 _SINGLE: Final = (b"host", b"content-length", b"transfer-encoding")
 
 
+@runtime_checkable
+class TakesOver(Protocol):
+    """A WebSocket protocol that is told what was asked instead of being given the head to read once more."""
+
+    def asked(
+        self, method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], server: Local, client: Remote
+    ) -> None:
+        """The opening request; names in lower case."""
+
+
 class HeadLimit(HttpToolsProtocol):
     """uvicorn's protocol with a bound on heads in bytes, number and time, and one Host, which HTTP/1.1 asks for.
 
-    What llhttp takes for a smuggled request (two lengths, a length beside chunks, broken chunks) it refuses by itself.
+    Here all connections begin, so what a WebSocket takes from it is as little as can be. What llhttp takes for a smuggled request (two lengths, a length beside chunks, broken chunks) it refuses by itself.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -29,8 +43,11 @@ class HeadLimit(HttpToolsProtocol):
         self._waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        """Wait for a head, and not for ever."""
-        super().connection_made(transport)
+        """Wait for a head, and not for ever. Besides that it is uvicorn's, but for how it learns of addresses."""
+        self.connections.add(self)
+        self.transport, self.flow = transport, FlowControl(transport)
+        self.server, self.client = ends(transport)
+        self.scheme = "https" if is_ssl(transport) else "http"
         self._waiting = self.loop.call_later(SECONDS, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -87,10 +104,21 @@ class HeadLimit(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """The same. Then another protocol has the connection, and this one must not stay in a cycle with its parser."""
-        if not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if isinstance(self.ws_protocol_class, type) and issubclass(self.ws_protocol_class, TakesOver):
+            self._hand_over(self.ws_protocol_class)
+        else:
             super().handle_websocket_upgrade()
-            self.parser = None  # type: ignore[assignment]  # as uvicorn does when a connection is lost
-            del self.scope, self.headers
+        self.parser = None  # type: ignore[assignment]  # as uvicorn does when a connection is lost
+        del self.scope, self.headers
+
+    def _hand_over(self, kind: Any) -> None:
+        self.connections.discard(self)
+        protocol = kind(self.config, self.server_state, self.app_state)
+        protocol.connection_made(self.transport)
+        protocol.asked(self.parser.get_method(), self.url, self.headers, self.server, self.client)
+        self.transport.set_protocol(protocol)
 
     def _heard(self) -> None:
         if self._waiting is not None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from convex_gateway.live import upgrade
-from convex_gateway.live.upgrade import Refused
+from convex_gateway.live.upgrade import Head, Refused
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 
 
-def head(*lines: bytes, target: bytes = b"/ws") -> bytes:
-    return b"".join((b"GET ", target, b" HTTP/1.1\r\n", *(line + b"\r\n" for line in lines), b"\r\n"))
+def head(*lines: bytes, target: bytes = b"/ws") -> Head:
+    pairs = (line.split(b": ", 1) for line in lines)
+    return upgrade.head_of(target, [(name, value) for name, value in pairs])
 
 
 def test_the_answer_is_that_of_the_rfc() -> None:
@@ -22,9 +23,7 @@ def test_the_answer_is_that_of_the_rfc() -> None:
 
 
 def test_a_head_is_read_as_asgi_has_it() -> None:
-    read = upgrade.head_of(
-        head(b"Host: a", b"sec-websocket-protocol: a, b", b"Sec-WebSocket-Protocol: c", target=b"/w%20s?a=b%20c")
-    )
+    read = head(b"host: a ", b"sec-websocket-protocol: a, b", b"sec-websocket-protocol: c", target=b"/w%20s?a=b%20c")
     assert (read.path, read.raw_path, read.query) == ("/w s", b"/w%20s", b"a=b%20c")
     assert read.headers[0] == (b"host", b"a")
     assert read.listed(b"sec-websocket-protocol") == ["a", "b", "c"]
@@ -33,18 +32,18 @@ def test_a_head_is_read_as_asgi_has_it() -> None:
 @pytest.mark.parametrize(
     ("method", "lines", "status"),
     [
-        ("POST", [b"sec-websocket-version: 13", b"sec-websocket-key: " + KEY], 405),
-        ("GET", [b"sec-websocket-key: " + KEY], 426),
-        ("GET", [b"sec-websocket-version: 8", b"sec-websocket-key: " + KEY], 426),
-        ("GET", [b"sec-websocket-version: 13"], 400),
-        ("GET", [b"sec-websocket-version: 13", b"sec-websocket-key: short"], 400),
-        ("GET", [b"sec-websocket-version: 13", b"sec-websocket-key: !" + KEY], 400),
-        ("GET", [b"sec-websocket-version: 13", *[b"sec-websocket-key: " + KEY] * 2], 400),
+        (b"POST", [b"sec-websocket-version: 13", b"sec-websocket-key: " + KEY], 405),
+        (b"GET", [b"sec-websocket-key: " + KEY], 426),
+        (b"GET", [b"sec-websocket-version: 8", b"sec-websocket-key: " + KEY], 426),
+        (b"GET", [b"sec-websocket-version: 13"], 400),
+        (b"GET", [b"sec-websocket-version: 13", b"sec-websocket-key: short"], 400),
+        (b"GET", [b"sec-websocket-version: 13", b"sec-websocket-key: !" + KEY], 400),
+        (b"GET", [b"sec-websocket-version: 13", *[b"sec-websocket-key: " + KEY] * 2], 400),
     ],
 )
-def test_what_is_no_handshake_is_told_why(method: str, lines: list[bytes], status: int) -> None:
+def test_what_is_no_handshake_is_told_why(method: bytes, lines: list[bytes], status: int) -> None:
     with pytest.raises(Refused) as refused:
-        upgrade.key_of(method, upgrade.head_of(head(*lines)))
+        upgrade.key_of(method, head(*lines))
     answer = upgrade.refused(refused.value)
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     assert (b"sec-websocket-version: 13" in answer) == (status == 426)

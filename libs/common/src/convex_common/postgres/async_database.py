@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 import psycopg
 import sqlalchemy.exc
@@ -18,6 +19,8 @@ from convex_common.postgres.database import Limits, tell, unavailable
 from convex_common.postgres.line import cut, hung_up
 from convex_common.postgres.urls import sqlalchemy_url
 from convex_common.stores import UNWATCHED, Watch
+
+_FOR_WORKSPACE: Final = text("SELECT set_config('app.workspace_id', :workspace, true)")
 
 
 class AsyncDatabase:
@@ -58,10 +61,7 @@ class AsyncDatabase:
         try:
             async with self.engine.connect() as connection, self._patient(connection), connection.begin():
                 if workspace_id is not None:
-                    await connection.execute(
-                        text("SELECT set_config('app.workspace_id', :workspace, true)"),
-                        {"workspace": str(workspace_id)},
-                    )
+                    await connection.execute(_FOR_WORKSPACE, {"workspace": str(workspace_id)})
                 yield connection
             self._watch.answered()
         except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError) as error:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Text, any_, delete, literal, or_, select, update
+from sqlalchemy import Row, Text, any_, bindparam, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -38,13 +38,16 @@ class Standing:
 _COLUMNS = tuple(members.c[name] for name in Member.__dataclass_fields__)
 
 
+_ROLES_OF = select(members.c.user_id, members.c.role).where(
+    members.c.workspace_id == bindparam("workspace"),
+    members.c.user_id == any_(bindparam("users", type_=ARRAY(Text))),
+)
+
+
 async def roles_of(connection: AsyncConnection, workspace_id: uuid.UUID, user_ids: Collection[str]) -> dict[str, str]:
     """The roles of those of the users who are members."""
-    asked = any_(literal(list(user_ids), ARRAY(Text)))
-    query = select(members.c.user_id, members.c.role).where(
-        members.c.workspace_id == workspace_id, members.c.user_id == asked
-    )
-    return {row.user_id: row.role for row in await connection.execute(query)}
+    found = await connection.execute(_ROLES_OF, {"workspace": workspace_id, "users": list(user_ids)})
+    return {row.user_id: row.role for row in found}
 
 
 async def missing(connection: AsyncConnection, workspace_id: uuid.UUID, user_ids: Collection[str]) -> set[str]:

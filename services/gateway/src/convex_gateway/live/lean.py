@@ -15,9 +15,10 @@ from typing import Any, Final, cast
 
 from starlette.types import Message
 from uvicorn import Config
-from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
+from uvicorn.protocols.utils import is_ssl
 from uvicorn.server import ServerState
 
+from convex_gateway.ends import Local, Remote
 from convex_gateway.live import upgrade
 from convex_gateway.live.closing import CloseCode
 from convex_gateway.live.frames import (
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 MAX_BACKLOG_OF_PONGS: Final = 64 << 10
 LINGER: Final = 2.0
 """Seconds that a peer which broke the protocol has to read why."""
+HOLD: Final = 0.02
+"""Seconds that the 101 waits for what is said behind it, so that the two are one packet."""
 _EARLY_AT_MOST: Final = 64 << 10
 _PING: Final = ping_frame()
 
@@ -100,8 +103,14 @@ class LeanProtocol(asyncio.Protocol):
             self._timer = None
         self._let_go()
 
+    def asked(self, method: bytes, target: bytes, headers: upgrade.Headers, server: Local, client: Remote) -> None:
+        """The opening request, as HTTP has read it."""
+        self.heard_at = asyncio.get_running_loop().time()
+        if self._opening is not None:
+            self._opening.begin(method, target, headers, server, client)
+
     def data_received(self, data: bytes) -> None:
-        """Bytes of the peer: first a head, then frames."""
+        """Bytes of the peer: frames."""
         self.heard_at = asyncio.get_running_loop().time()
         if self._opening is not None:
             self._opening.data_received(data)
@@ -128,7 +137,7 @@ class LeanProtocol(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """uvicorn stops. Who is still here was not drained: it has not signed in, or is only opening."""
-        if self._opening is not None:
+        if self._opening is not None and not self._opening.accepted:
             self.answer(upgrade.answered(HTTPStatus.SERVICE_UNAVAILABLE, (), b""))
         else:
             self.close(CloseCode.RESTART, "the gateway restarts: come back")
@@ -140,13 +149,10 @@ class LeanProtocol(asyncio.Protocol):
         """The connection's."""
         return self._transport
 
-    def accept(self, answer: bytes, early: bytes) -> None:
-        """Write the 101; frames follow it, and those that came too early are read once there is a listener."""
-        self._opening = None
-        if not self.closing:
-            self._transport.write(answer)
-            if early:
-                asyncio.get_running_loop().call_soon(self._read_early, early)
+    def accept(self, answer: bytes) -> None:
+        """The 101: written with what is said behind it, when the application returns or soon."""
+        if self._opening is not None:
+            self._opening.hold(answer)
 
     def answer(self, answer: bytes) -> None:
         """Write another answer and hang up."""
@@ -156,9 +162,20 @@ class LeanProtocol(asyncio.Protocol):
 
     def opened(self) -> None:
         """The application has returned. A connection that nobody listens to ends here."""
-        self._opening = None
+        self.release()
         if self._listener is None and not self.closing:
             self._hang_up()
+
+    def release(self) -> None:
+        """Write what was held; frames follow it, and those that came too early are read once there is a listener."""
+        opening, self._opening = self._opening, None
+        if opening is None:
+            return
+        held, early = opening.let_go()
+        if held and not self.closing:
+            self._transport.write(held)
+            if early:
+                asyncio.get_running_loop().call_soon(self._read_early, early)
 
     # the wire of a listener
 
@@ -178,8 +195,12 @@ class LeanProtocol(asyncio.Protocol):
 
     def write(self, frame: bytes) -> None:
         """Write an encoded frame, unless the connection is closing."""
-        if not self.closing:
+        if self.closing:
+            return
+        if self._opening is None:
             self._transport.write(frame)
+        else:
+            self._opening.hold(frame)
 
     def ping(self) -> None:
         """A WebSocket ping without payload; browsers answer it by themselves."""
@@ -202,6 +223,7 @@ class LeanProtocol(asyncio.Protocol):
         """Send the close frame behind what is still in the buffer, and wait for the peer's; not for long."""
         if self.closing:
             return
+        self.release()
         self._shut()
         self._transport.write(close_frame(code, reason))
         self.resume()  # for the peer's close frame
@@ -304,51 +326,69 @@ class LeanProtocol(asyncio.Protocol):
 
 
 class _Opening:
-    """The opening request as an ASGI conversation; dropped when the application returns."""
+    """The opening request as an ASGI conversation, and what is written before it ends; dropped then."""
 
     def __init__(
         self, protocol: LeanProtocol, config: Config, server_state: ServerState, app_state: dict[str, Any]
     ) -> None:
         self._early = bytearray()
+        self._held = bytearray()
         self._protocol = protocol
         self._config = config
         self._state = server_state
         self._app_state = app_state
-        self._key: bytes | None = None
+        self._key = b""
         self._answered = False
         self._denial: Message | None = None
         self._body = b""
+        self._releasing: asyncio.TimerHandle | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether there is a 101 that waits to be written."""
+        return bool(self._held)
+
+    def begin(self, method: bytes, target: bytes, headers: upgrade.Headers, server: Local, client: Remote) -> None:
+        """Ask the application."""
+        try:
+            head = upgrade.head_of(target, headers)
+            self._key = upgrade.key_of(method, head)
+        except Refused as refusal:
+            self._protocol.answer(upgrade.refused(refusal))
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(self._scope(head, server, client)))
+        self._state.tasks.add(task)
+        task.add_done_callback(self._state.tasks.discard)
 
     def data_received(self, data: bytes) -> None:
-        """The head, whole, as uvicorn hands it on; then what an impatient client sends before it is accepted."""
-        if self._key is None:
-            self._begin(data)
-            return
+        """What an impatient client sends before it is accepted."""
         self._early += data
         self._protocol.pause()
         if len(self._early) > _EARLY_AT_MOST:
             self._protocol.answer(upgrade.answered(HTTPStatus.BAD_REQUEST, (), b""))
 
-    def _begin(self, data: bytes) -> None:
-        try:
-            head = upgrade.head_of(data)
-            self._key = upgrade.key_of(data.split(b" ", 1)[0].decode("latin-1"), head)
-        except Refused as refusal:
-            self._protocol.answer(upgrade.refused(refusal))
-            return
-        task = asyncio.get_running_loop().create_task(self._serve(self._scope(head)))
-        self._state.tasks.add(task)
-        task.add_done_callback(self._state.tasks.discard)
+    def hold(self, data: bytes) -> None:
+        """Write this at the end of the conversation, which may wait for a store, or soon."""
+        if self._releasing is None:
+            self._releasing = asyncio.get_running_loop().call_later(HOLD, self._protocol.release)
+        self._held += data
 
-    def _scope(self, head: Head) -> dict[str, Any]:
-        transport, root_path = self._protocol.transport, self._config.root_path
+    def let_go(self) -> tuple[bytes, bytes]:
+        """What was held, and what has come too early."""
+        if self._releasing is not None:
+            self._releasing.cancel()
+            self._releasing = None
+        return bytes(self._held), bytes(self._early)
+
+    def _scope(self, head: Head, server: Local, client: Remote) -> dict[str, Any]:
+        root_path = self._config.root_path
         return {
             "type": "websocket",
             "asgi": {"version": self._config.asgi_version, "spec_version": "2.4"},
             "http_version": "1.1",
-            "scheme": "wss" if is_ssl(transport) else "ws",
-            "server": get_local_addr(transport),
-            "client": get_remote_addr(transport),
+            "scheme": "wss" if is_ssl(self._protocol.transport) else "ws",
+            "server": server,
+            "client": client,
             "root_path": root_path,
             "path": root_path + head.path,
             "raw_path": root_path.encode("ascii") + head.raw_path,
@@ -385,11 +425,10 @@ class _Opening:
             raise RuntimeError(f"{kind} after the answer: frames are the wire's to write")
         defaults = self._state.default_headers
         if kind == "websocket.accept":
-            assert self._key is not None
             self._answered = True
             headers = (*defaults, *message.get("headers", ()))
             answer = upgrade.accepted(self._key, message.get("subprotocol"), headers)
-            self._protocol.accept(answer, bytes(self._early))
+            self._protocol.accept(answer)
         elif kind == "websocket.close":
             self._answered = True
             self._protocol.answer(upgrade.answered(HTTPStatus.FORBIDDEN, defaults, b""))

@@ -40,7 +40,8 @@ class Head:
     @property
     def path(self) -> str:
         """The path as ASGI has it."""
-        return unquote(self.raw_path.decode("ascii"))
+        path = self.raw_path.decode("ascii")
+        return unquote(path) if "%" in path else path
 
     def listed(self, name: bytes) -> list[str]:
         """The entries of a comma-separated header, however often it is given."""
@@ -48,22 +49,19 @@ class Head:
         return [entry for entry in (entry.strip() for entry in values.decode("latin-1").split(",")) if entry]
 
 
-def head_of(data: bytes) -> Head:
-    """The head that uvicorn hands on, which it has parsed and put together again. Refused where the path is none."""
-    first, *lines = data[: data.index(b"\r\n\r\n")].split(b"\r\n")
-    _, target, _ = first.split(b" ", 2)
-    headers = [(name.lower(), value.strip()) for name, _, value in (line.partition(b":") for line in lines)]
+def head_of(target: bytes, headers: Headers) -> Head:
+    """The head of a request for this target, names in lower case. Refused where the target is none."""
     try:
         url = httptools.parse_url(target)
         (url.path or b"").decode("ascii")
     except (httptools.HttpParserInvalidURLError, UnicodeDecodeError):
         raise Refused(HTTPStatus.BAD_REQUEST, "The address is none.") from None
-    return Head(url.path or b"/", url.query or b"", headers)
+    return Head(url.path or b"/", url.query or b"", [(name, value.strip()) for name, value in headers])
 
 
-def key_of(method: str, head: Head) -> bytes:
+def key_of(method: bytes, head: Head) -> bytes:
     """The key that the answer has to sign. Refused where it is no handshake that we know."""
-    if method != "GET":
+    if method != b"GET":
         raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "A WebSocket is opened by GET.", ((b"allow", b"GET"),))
     versions = [value for name, value in head.headers if name == b"sec-websocket-version"]
     if versions != [_VERSION]:
