@@ -33,7 +33,8 @@ class TakesOver(Protocol):
 class HeadLimit(HttpToolsProtocol):
     """uvicorn's protocol with a bound on heads in bytes, number and time, and one Host, which HTTP/1.1 asks for.
 
-    Here all connections begin, so what a WebSocket takes from it is as little as can be. What llhttp takes for a smuggled request (two lengths, a length beside chunks, broken chunks) it refuses by itself.
+    Here all connections begin, so what a WebSocket takes from it is as little as can be. What llhttp takes for a
+    smuggled request (two lengths, a length beside chunks, broken chunks) it refuses by itself.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

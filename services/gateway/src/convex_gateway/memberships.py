@@ -20,6 +20,9 @@ FRESH_SECONDS = 30.0
 ABSENT_SECONDS = 1.0
 """How long somebody who was just added may be refused."""
 
+GATHERED = 0.01
+"""For how long more questions are gathered while they come faster than they are answered."""
+
 Key = tuple[uuid.UUID, str]
 LookUp = Callable[[uuid.UUID, str], Awaitable[Role | None]]
 
@@ -87,10 +90,11 @@ class Memberships:
 
 
 class Together:
-    """Questions about a workspace that come while an earlier one is under way are asked in one, right after it.
+    """Questions about a workspace that come while an earlier one is under way are asked in one, soon after it.
 
     After a restart everybody comes back within seconds, each with a question about another member; one by one they
-    would take more than all the rest of a connection.
+    would take more than all the rest of a connection. So who comes first waits for nothing, and who comes behind them
+    for `GATHERED` more.
     """
 
     def __init__(self, ask: Callable[[uuid.UUID, Collection[str]], Awaitable[Mapping[str, str]]]) -> None:
@@ -112,6 +116,8 @@ class Together:
         try:
             while waiting := self._waiting.pop(workspace_id, None):
                 await self._answer(workspace_id, waiting)
+                if workspace_id in self._waiting:
+                    await asyncio.sleep(GATHERED)
         finally:
             del self._asking[workspace_id]
 

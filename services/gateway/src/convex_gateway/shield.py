@@ -46,8 +46,8 @@ UNTRACED: Final = frozenset({"/healthz", "/readyz"})
 class Shield:
     """Continues the caller's `traceparent`. A failure is logged once and answered 500 with the trace's id.
 
-    `hot` are applications by method and path that are answered right here: routing costs more than their work; `sockets`
-    are those of WebSockets, by path.
+    `hot` are applications by method and path that are answered right here: routing costs more than their work. So are
+    WebSockets by path, `sockets`.
     """
 
     def __init__(
