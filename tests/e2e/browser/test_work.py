@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from convex_common import events
 from convex_common.domain.fingerprint import fingerprint, shard_of
@@ -73,6 +73,25 @@ def test_a_rule_is_made_by_keyboard_changed_by_two_and_deleted(
     page.get_by_role("dialog", name="Delete Checkout is slow?").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("There are no rules yet")).to_be_visible()
     assert workspace.get("/api/v1/rules")["items"] == []
+
+
+def test_a_page_has_the_focus_at_its_heading_also_after_one_that_never_came(
+    workspace: Workspace, visit: Callable[..., Visitor]
+) -> None:
+    page = visit(workspace).live("/rules")
+    heading(page, "Rules")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/ChannelsPage*.js", hold)
+    page.get_by_role("link", name="Channels").click()
+    expect(page.get_by_role("status").filter(has_text="Loading")).to_be_visible()
+    page.get_by_role("link", name="Silences").click()
+    expect(page.get_by_role("heading", name="Silences", level=1)).to_be_focused()
+    for route in held:
+        route.continue_()
 
 
 def test_what_burns_is_silenced_from_its_page(workspace: Workspace, visit: Callable[..., Visitor]) -> None:

@@ -37,8 +37,9 @@ export function Frame({ status }: { status?: ReactNode }) {
     if (before.current === pathname) return;
     before.current = pathname;
     setOpen(false);
-    const heading = main.current?.querySelector<HTMLElement>("h1") ?? main.current;
-    heading?.focus({ preventScroll: true });
+    // The heading may be that of a page that has gone out of sight while the next one is fetched: it takes no focus.
+    const heading = main.current?.querySelector<HTMLElement>("h1");
+    (heading?.checkVisibility() ? heading : main.current)?.focus({ preventScroll: true });
     window.scrollTo(0, 0);
   }, [pathname]);
 
