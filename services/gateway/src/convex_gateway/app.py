@@ -50,6 +50,7 @@ from convex_gateway.routes import (
     rules,
     silences,
     statistics,
+    workspace,
 )
 from convex_gateway.shield import Shield
 from convex_gateway.signin.oidc import routes as oidc
@@ -76,6 +77,7 @@ RESOURCES = (
     queues,
     measures,
     audit,
+    workspace,
     members,
     api_keys,
     jobs,

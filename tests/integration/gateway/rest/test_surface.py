@@ -85,6 +85,8 @@ NEEDED = {
         for name in ("health", "alerts", "cache", "queue", "websocket", "prometheus")
     },
     ("GET", "/audit"): "admin",
+    ("GET", "/workspace"): "viewer",
+    ("PATCH", "/workspace"): "admin",
     ("GET", "/members"): "admin",
     ("POST", "/members"): "admin",
     ("GET", f"/members/{ID}"): "admin",

@@ -37,6 +37,7 @@ def raise_version(connection: Connection, workspace_id: uuid.UUID, kind: str) ->
     return int(row[0])
 
 
-async def raise_by_gateway(connection: AsyncConnection, workspace_id: uuid.UUID, kind: str) -> None:
+async def raise_by_gateway(connection: AsyncConnection, workspace_id: uuid.UUID, kind: str) -> int:
     """The same, where people change it."""
-    await connection.execute(_RAISE_BY_GATEWAY, {"workspace": workspace_id, "class": kind})
+    found = await connection.execute(_RAISE_BY_GATEWAY, {"workspace": workspace_id, "class": kind})
+    return int(found.scalar_one())
