@@ -31,8 +31,10 @@ class Homes:
 
     def new(self, target: Path | None = None) -> Path:
         """A copy in `target`, or in a folder of its own, which the database's own user can pass through."""
+        from tests.support.scratch import scratch  # which this file does not find where it runs as a program
+
         if target is None:
-            target = Path(tempfile.mkdtemp(prefix="convex-stack-"))
+            target = scratch("convex-stack-")
         self._copy(self._made(), target)
         target.chmod(0o711)
         return target

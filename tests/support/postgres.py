@@ -9,12 +9,10 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -27,10 +25,18 @@ from convex_dev.ports import Ports
 from convex_dev.stores.binaries import installed, owner_uid
 from convex_dev.stores.postgres import OWNER, SERVICE, EmbeddedPostgres
 from tests.support.eventually import eventually
+from tests.support.scratch import scratch
 
 PASSWORD = "only-for-tests"
 
-QUICK = ("-c", "fsync=off", "-c", "full_page_writes=off")
+QUICK = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",  # which would visit hundreds of databases that are gone soon
+    "max_wal_size": "256MB",
+    "shared_buffers": "64MB",  # all of which is looked through whenever a database is made or removed
+    "scram_iterations": "1",
+}
 """These servers outlive no crash of the machine, and copy a database in a fraction of the time. The installations of
 end-to-end and chaos tests keep theirs as the product has it."""
 
@@ -69,8 +75,7 @@ def postgres_server() -> Iterator[Server]:
 @contextmanager
 def running_server() -> Iterator[Server]:
     """A server that no migration has seen yet, with the service's role."""
-    folder = Path(tempfile.mkdtemp(prefix="convex-pg-"))
-    folder.chmod(0o711)
+    folder = scratch("convex-pg-")
     uid = owner_uid()
     if uid is not None:
         os.chown(folder, uid, uid)
@@ -79,7 +84,7 @@ def running_server() -> Iterator[Server]:
     embedded.make_startable()
     run_as = {} if uid is None else {"user": uid, "group": uid}
     process = subprocess.Popen(
-        [*spec.argv, "-c", "max_connections=200", *QUICK],
+        [*spec.argv, "-c", "max_connections=200", *(word for item in QUICK.items() for word in ("-c", "=".join(item)))],
         cwd="/",
         env=dict(spec.env),
         stderr=subprocess.DEVNULL,
@@ -90,6 +95,8 @@ def running_server() -> Iterator[Server]:
     server = Server(embedded.port)
     try:
         eventually(lambda: _answers(embedded.maintenance_url), within=60.0)
+        with psycopg.connect(embedded.maintenance_url) as owner:  # made with the product's iterations, 4,096
+            owner.execute(f"ALTER ROLE {OWNER} PASSWORD '{PASSWORD}'")
         embedded.provision()
         yield server
     finally:

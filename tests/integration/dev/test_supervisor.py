@@ -9,7 +9,6 @@ import socket
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -25,6 +24,7 @@ from convex_dev.stack import Stack
 from convex_dev.stores.binaries import installed, reachable_copy
 from tests.support.eventually import eventually
 from tests.support.homes import Homes
+from tests.support.scratch import scratch
 
 NAMES = ("postgres", "valkey", "gateway", "processor")
 FAKE_UP = str(Path(__file__).with_name("fake_up.py"))
@@ -33,8 +33,7 @@ FAKE_UP = str(Path(__file__).with_name("fake_up.py"))
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder that the database's own user can pass through, which pytest's are not."""
-    path = Path(tempfile.mkdtemp(prefix="convex-dev-test-"))
-    path.chmod(0o711)
+    path = scratch("convex-dev-test-")
     yield path
     shutil.rmtree(path, ignore_errors=True)
 
@@ -211,7 +210,7 @@ def test_the_service_role_owns_nothing_and_cannot_bypass_row_security(stack: Sta
 
 def test_stores_that_are_given_are_used_and_not_started(prepared: Stack, folder: Path) -> None:
     prepared.start()
-    second = Path(tempfile.mkdtemp(prefix="convex-dev-test-"))
+    second = scratch("convex-dev-test-")
     try:
         given = fake_stack(second, DATABASE_URL=prepared.owner_url, REDIS_URL=prepared.redis_url)
         given.start()

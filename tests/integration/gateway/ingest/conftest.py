@@ -16,7 +16,7 @@ from convex_common import events
 from convex_common.contracts import Contract, EventsAccepted
 from convex_common.ids import Ids
 from convex_common.postgres.async_database import AsyncDatabase
-from convex_common.postgres.bootstrap import ensure_members, ensure_workspace
+from convex_common.postgres.bootstrap import ensure_workspace
 from convex_common.postgres.database import Database
 from convex_common.secretbox import SecretBox
 from convex_gateway.app import Parts, create_app
@@ -25,7 +25,7 @@ from convex_gateway.ingest.routes import routes
 from convex_gateway.ingest.writer import InboxWriter
 from convex_gateway.limits.limiter import RateLimits
 from tests.support.postgres import Store
-from tests.support.rest import MEMBERS, Remembered, gateway_of, token_of
+from tests.support.rest import Remembered, add_members, gateway_of, token_of
 
 T = TypeVar("T")
 
@@ -126,8 +126,7 @@ class Ingest:
 
 @pytest.fixture
 def ingest(store: Store, database: Database) -> Iterator[Ingest]:
-    for user, role in MEMBERS.items():
-        ensure_members(store.owner_url, store.workspace_id, [user], role.value)
+    add_members(store)
     made = Ingest(store, database)
     yield made
     made.close()
@@ -137,6 +136,5 @@ def ingest(store: Store, database: Database) -> Iterator[Ingest]:
 def elsewhere(store: Store) -> uuid.UUID:
     """Another workspace of the same database, with members of the same names."""
     workspace_id = ensure_workspace(store.owner_url, slug="other", name="Other", owner_user="owner")
-    for user, role in MEMBERS.items():
-        ensure_members(store.owner_url, workspace_id, [user], role.value)
+    add_members(store, workspace_id)
     return workspace_id

@@ -18,7 +18,6 @@ from convex_common.measures import Measures
 from convex_common.metrics import Metrics
 from convex_common.postgres import positions
 from convex_common.postgres.async_database import AsyncDatabase
-from convex_common.postgres.bootstrap import ensure_members
 from convex_common.postgres.database import Database, connect
 from convex_common.redis.cache.counts import CacheCounts
 from convex_common.redis.live import LivePublisher
@@ -28,7 +27,7 @@ from convex_processor.drainer import ClaimLimits, Drainer
 from convex_processor.handler import EventHandler
 from tests.support.postgres import Store
 from tests.support.processing import IDS, Bench
-from tests.support.rest import MEMBERS, Api, Remembered, gateway_of, token_of
+from tests.support.rest import Api, Remembered, add_members, gateway_of, token_of
 from tests.support.valkey import Valkey
 
 DAY = 24 * 3600.0
@@ -93,8 +92,7 @@ class Installation:
 
 @pytest.fixture
 def here(store: Store, database: Database, valkey: Valkey, queue_prefix: str) -> Iterator[Installation]:
-    for user, role in MEMBERS.items():
-        ensure_members(store.owner_url, store.workspace_id, [user], role.value)
+    add_members(store)
     made = Installation(store, database, valkey.url, queue_prefix)
     yield made
     made.close()
