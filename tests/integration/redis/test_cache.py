@@ -20,8 +20,11 @@ from tests.support.valkey import Valkey
 
 
 @asynccontextmanager
-async def gateways(valkey: Valkey, prefix: str, truth: Truth, count: int = 1) -> AsyncIterator[list[Gateway]]:
-    made = [Gateway(truth, valkey.url, prefix, within=1.0) for _ in range(count)]
+async def gateways(
+    valkey: Valkey, prefix: str, truth: Truth, count: int = 1, *, within: float = 30.0
+) -> AsyncIterator[list[Gateway]]:
+    """`within` is their patience with Valkey, which is slow on a busy machine: few tests want it to end."""
+    made = [Gateway(truth, valkey.url, prefix, within=within) for _ in range(count)]
     try:
         yield made
     finally:
@@ -435,7 +438,7 @@ class TestRedisFails:
     def test_killed_and_back_empty(self, own_valkey: Valkey, queue_prefix: str) -> None:
         async def test() -> None:
             truth = Truth()
-            async with gateways(own_valkey, queue_prefix, truth) as (one,):
+            async with gateways(own_valkey, queue_prefix, truth, within=1.0) as (one,):
                 await one.read("a")
                 own_valkey.kill()
                 one.publisher.publish([truth.commit("a")])
@@ -449,7 +452,7 @@ class TestRedisFails:
     def test_frozen(self, own_valkey: Valkey, queue_prefix: str) -> None:
         async def test() -> None:
             truth = Truth()
-            async with gateways(own_valkey, queue_prefix, truth) as (one,):
+            async with gateways(own_valkey, queue_prefix, truth, within=1.0) as (one,):
                 await one.read("a")
                 own_valkey.freeze()
                 try:
@@ -468,7 +471,7 @@ class TestRedisFails:
 
         async def test() -> None:
             truth = Truth()
-            async with gateways(own_valkey, queue_prefix, truth) as (one,):
+            async with gateways(own_valkey, queue_prefix, truth, within=1.0) as (one,):
                 assert await one.read("a") == "0"
                 with own_valkey.client() as client:
                     saved = {key: client.dump(key) for key in client.keys(f"{queue_prefix}:*")}
@@ -490,7 +493,7 @@ class TestRedisFails:
     def test_full(self, own_valkey: Valkey, queue_prefix: str) -> None:
         async def test() -> None:
             truth = Truth()
-            async with gateways(own_valkey, queue_prefix, truth) as (one,):
+            async with gateways(own_valkey, queue_prefix, truth, within=1.0) as (one,):
                 await one.read("a")
                 with own_valkey.client() as client:
                     client.config_set("maxmemory-policy", "noeviction")
@@ -509,7 +512,7 @@ class TestRedisFails:
         async def test() -> None:
             truth = Truth()
             truth.commit("a")
-            async with gateways(own_valkey, queue_prefix, truth) as (one,):
+            async with gateways(own_valkey, queue_prefix, truth, within=1.0) as (one,):
                 await one.read("a")
                 marks = keys.marks_key(queue_prefix, truth.workspace_id, truth.epoch)
                 entry = keys.entry_key(queue_prefix, truth.workspace_id, truth.epoch, ALERTS, str(("a",)))
@@ -532,7 +535,7 @@ class TestRedisFails:
     def test_absent_from_the_beginning(self, absent_valkey: Valkey, queue_prefix: str) -> None:
         async def test() -> None:
             truth = Truth()
-            async with gateways(absent_valkey, queue_prefix, truth) as (one,):
+            async with gateways(absent_valkey, queue_prefix, truth, within=1.0) as (one,):
                 assert [await one.read("a"), await one.read("a")] == ["0", "0"]
                 await one.cache.changed(truth.workspace_id, RULES, 2)
                 absent_valkey.start()
@@ -543,7 +546,7 @@ class TestRedisFails:
     def test_scripts_forgotten(self, own_valkey: Valkey, queue_prefix: str) -> None:
         async def test() -> None:
             truth = Truth()
-            async with gateways(own_valkey, queue_prefix, truth) as (one,):
+            async with gateways(own_valkey, queue_prefix, truth, within=1.0) as (one,):
                 await one.read("a")
                 with own_valkey.client() as client:
                     client.script_flush()
