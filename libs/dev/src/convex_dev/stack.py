@@ -131,7 +131,9 @@ class Stack:
             if rows and all(row["health"] == "healthy" for row in rows):
                 return
             if time.monotonic() >= deadline:
-                raise TimeoutError(f"not healthy: {rows}; {self.progress()[-1000:]}")
+                logs = [self.home.logs / f"{row['name']}.log" for row in rows if row["health"] != "healthy"]
+                said = "".join(f"\n{log.stem}: {self.log(log.stem)[-1500:]}" for log in logs if log.exists())
+                raise TimeoutError(f"not healthy: {rows}; {self.progress()[-1000:]}{said}")
             time.sleep(0.1)
 
     def status(self) -> list[Row]:
