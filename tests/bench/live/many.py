@@ -24,14 +24,14 @@ def run(ground: Ground, *, quick: bool) -> list[Gate]:
         report.say(f"many: left out: {wanted:,} open files are needed and {allowed:,} allowed: raise `ulimit -Hn`")
         return [Gate(f"{SOCKETS:,} sockets", f"{wanted:,} open files", f"{allowed:,} allowed", None)]
     rounds: Rounds[Trial] = Rounds((OURS, STOCK) if quick else (OURS, STOCK, BARE))
-    plan = Plan(SOCKETS, alerts=15, burst=15) if quick else Plan(SOCKETS, alerts=60, burst=40)
+    plan = Plan(SOCKETS, alerts=15, burst=15) if quick else Plan(SOCKETS, alerts=40, burst=40)
     play(rounds, ground, plan, 1 if quick else 3, "many")
     _print(rounds, plan)
     return [
         rounds.judged("5,000 sockets, last of them, p95", OURS, last(0.95), 110),
         report.at_least("5,000 sockets, messages/s", _judged(rounds, _rate), 60_000, "/s"),
         report.at_least("5,000 sockets, connects/s", _judged(rounds, lambda t: t.connects.rate), 1_000, "/s"),
-        rounds.judged("5,000 sockets, connect, p95", OURS, _connect, 100),
+        rounds.judged("5,000 sockets, slowest connect", OURS, _slowest, 100),
         report.at_most("memory a socket, ours", rounds.of(OURS, _kib), 3, "KiB"),
         report.at_least("memory a socket, stock over ours", rounds.ratios(STOCK, OURS, _kib), 10, "times"),
         report.none("messages missing, doubled or out of order, ours", [of[OURS].faults for of in rounds.found]),
@@ -48,6 +48,10 @@ def _rate(trial: Trial) -> float:
 
 def _connect(trial: Trial) -> float:
     return percentile(trial.connects.ms(), 0.95)
+
+
+def _slowest(trial: Trial) -> float:
+    return max(trial.connects.ms())
 
 
 def _kib(trial: Trial) -> float:
@@ -68,8 +72,10 @@ def _print(rounds: Rounds[Trial], plan: Plan) -> None:
             "CPU µs a message",
             "KiB a socket",
             "connects/s",
+            "CPU ms a connect",
             "connect p50 ms",
             "p95",
+            "slowest",
             "faults",
         ),
         [
@@ -81,8 +87,10 @@ def _print(rounds: Rounds[Trial], plan: Plan) -> None:
                 of(side, cpu),
                 of(side, _kib, 2),
                 of(side, lambda trial: trial.connects.rate, 0),
+                of(side, lambda trial: trial.connect_cpu_ms, 2),
                 of(side, lambda trial: median(trial.connects.ms())),
                 of(side, _connect),
+                of(side, _slowest),
                 sum(found[side].faults for found in rounds.found),
             )
             for side in rounds.sides

@@ -78,7 +78,7 @@ class Memory:
 
 def run(ground: Ground, *, quick: bool) -> list[Gate]:
     """Print the table; what was demanded of it."""
-    number, seconds = (1, 15.0) if quick else (5, 25.0)
+    number, seconds = (1, 15.0) if quick else (4, 20.0)
     rounds: Rounds[Trial] = Rounds((ALONE, BESIDE))
     for round_ in range(number):
         found = {}

@@ -33,6 +33,8 @@ class Trial:
     """What it showed."""
 
     connects: Connects
+    connect_cpu_ms: float
+    """The server's CPU for each socket, from the first packet until it is subscribed."""
     one_by_one: Arrivals
     burst: Arrivals
     cpu_us: float
@@ -55,7 +57,7 @@ def attempt(ground: Ground, side: str, plan: Plan) -> Trial:
         before = resident_kib(server.pid)
         connecting = Watch(server.pid)
         with Client(server.port, ground.tokens[: plan.sockets], at_once=plan.at_once) as client:
-            others = [connecting.others()]
+            connect_cpu, others = connecting.used(), [connecting.others()]
             time.sleep(SETTLED)
             idle = Watch(server.pid)
             time.sleep(SETTLED)
@@ -76,6 +78,7 @@ def attempt(ground: Ground, side: str, plan: Plan) -> Trial:
     burst = Arrivals(sent_at_once, seen[plan.alerts :])
     return Trial(
         connects=client.connects,
+        connect_cpu_ms=1e3 * connect_cpu / plan.sockets,
         one_by_one=arrivals,
         burst=burst,
         cpu_us=1e6 * cpu / max(1, arrivals.messages),
