@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -44,6 +45,7 @@ class Memberships:
         self._clock = clock
         self._remembered = remembered
         self._known: dict[Key, tuple[Role | None, float]] = {}  # the one that was used last is the last one
+        self._latest: dict[Role | None, tuple[Role | None, float]] = {}
         self._asked: dict[Key, asyncio.Task[Role | None]] = {}
         self._forgotten = 0
 
@@ -83,10 +85,18 @@ class Memberships:
         if forgotten != self._forgotten:
             return role  # somebody's has changed meanwhile, perhaps this one's
         self._known.pop(key, None)
-        self._known[key] = (role, self._clock() + (ABSENT_SECONDS if role is None else FRESH_SECONDS))
+        self._known[key] = self._kept(role)
         if len(self._known) > self._remembered:
             del self._known[next(iter(self._known))]
         return role
+
+    def _kept(self, role: Role | None) -> tuple[Role | None, float]:
+        """The role and until when it holds, to the second, so that thousands who come at once share a few of them."""
+        until = math.floor(self._clock() + FRESH_SECONDS) if role else self._clock() + ABSENT_SECONDS
+        before = self._latest.get(role)
+        if before is None or before[1] != until:
+            before = self._latest[role] = (role, until)
+        return before
 
 
 class Together:
