@@ -94,7 +94,9 @@ ORDER BY p.confidence DESC, p.id"""
 def _recommended(connection: Connection, which: dict[str, object]) -> dict[uuid.UUID, list[Recommended]]:
     found: dict[uuid.UUID, list[Recommended]] = {}
     for framework, kind, action in connection.execute(PATTERNS, which):
-        found.setdefault(framework, []).append(Recommended(f"A pattern of the kind {kind} was found.", action))
+        found.setdefault(framework, []).append(
+            Recommended(f"A pattern of the kind {kind.replace('_', ' ')} was found.", action)
+        )
     return found
 
 

@@ -6,6 +6,7 @@ import { classes, EmptyState, Loading, moment, Problem, Section, StatusBadge, Ti
 import { useLive } from "../live/LiveProvider";
 import { answered, everyPage, from } from "../rest/answered";
 import { useApi } from "../session/useApi";
+import { CommentForm } from "./CommentForm";
 import { type Moment, momentsOf } from "./reasons";
 import styles from "./Timeline.module.css";
 
@@ -64,6 +65,7 @@ export function Timeline({ alert }: { alert: Alert }) {
           <Entry key={one.id} moment={one} alertId={alert.id} />
         ))}
       </ol>
+      <CommentForm alert={alert} onDone={() => void refetch()} />
     </Section>
   );
 }

@@ -6,7 +6,7 @@ import "uplot/dist/uPlot.min.css";
 import { useDark } from "../app/theme";
 import { classes, moment, Section } from "../design";
 import legend from "../design/Legend.module.css";
-import { axis, colour } from "../design/plot";
+import { axis, colour, timesOf } from "../design/plot";
 import { number } from "../live/words";
 import { answered } from "../rest/answered";
 import { useApi } from "../session/useApi";
@@ -196,7 +196,10 @@ function options(
         },
       },
     },
-    axes: [plain, { ...plain, size: 56, values: (_, ticks) => ticks.map(number) }],
+    axes: [
+      { ...plain, values: timesOf },
+      { ...plain, size: 56, values: (_, ticks) => ticks.map(number) },
+    ],
     series: [
       {},
       { stroke: accent ?? "", width: 1.5, points: none },

@@ -161,6 +161,12 @@ test("a line is broken where nothing was observed for long", () => {
   expect(gapped([0, 240], [1, 2], 60).times).toEqual([0, 240]);
 });
 
+test("a line is drawn through values that come more seldom than spans do", () => {
+  const seldom = [0, 120, 240, 360];
+  expect(gapped(seldom, [1, 2, 3, 4], 15)).toEqual({ times: seldom, values: [1, 2, 3, 4] });
+  expect(gapped([...seldom, 960], [1, 2, 3, 4, 5], 15).values).toEqual([1, 2, 3, 4, null, 5]);
+});
+
 describe("the form", () => {
   test("gives back the rule that it was filled with", () => {
     expect(draftOf(formOf(RULE))).toEqual({ draft: RULE, faults: {} });

@@ -5,6 +5,7 @@ import {
   DataTable,
   EmptyState,
   Facts,
+  FigureTable,
   Loading,
   moment,
   Problem,
@@ -84,25 +85,15 @@ export function Predictions() {
 function Framework({ report }: { report: Report }) {
   return (
     <Section title={report.framework_name}>
-      <table className={own["table"]}>
-        <thead>
-          <tr>
-            <th scope="col">Within</th>
-            {HORIZONS.map((seconds) => (
-              <th key={seconds} scope="col">
-                {horizon(seconds)}
-              </th>
-            ))}
-            <th scope="col">Expected</th>
-          </tr>
-        </thead>
-        <tbody>
-          {(Object.keys(KINDS) as Prediction["kind"][]).map((kind) => {
-            const row = report.predictions.filter((one) => one.kind === kind);
-            return row.length === 0 ? null : <Row key={kind} kind={kind} row={row} />;
-          })}
-        </tbody>
-      </table>
+      <FigureTable
+        label={`What is to be expected of ${report.framework_name}`}
+        columns={["Within", ...HORIZONS.map(horizon), "Expected"]}
+      >
+        {(Object.keys(KINDS) as Prediction["kind"][]).map((kind) => {
+          const row = report.predictions.filter((one) => one.kind === kind);
+          return row.length === 0 ? null : <Row key={kind} kind={kind} row={row} />;
+        })}
+      </FigureTable>
       <ul className={own["reasons"]}>
         {report.reasoning.map((sentence) => (
           <li key={sentence}>{sentence}</li>

@@ -26,6 +26,10 @@ const PERIODS = [
   { value: "90", label: "90 days" },
 ] as const;
 const EVERY = 5 * 60_000;
+/** Round lengths of time, in seconds. */
+const LENGTHS = [
+  1, 5, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800,
+];
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
 /** Insights: how alerts went, by framework and in time. Days are those of the reader's clock. */
@@ -145,6 +149,7 @@ function Shown(props: { statistics: Answer; severities: Series; acknowledged: Se
           times={acknowledged.times}
           lines={times}
           format={seconds}
+          steps={LENGTHS}
           says={`On average ${seconds(total.time_to_acknowledge.avg)} to acknowledge and ${seconds(total.time_to_resolve.avg)} to resolve.`}
         />
       </Section>

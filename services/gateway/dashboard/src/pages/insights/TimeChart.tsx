@@ -4,10 +4,12 @@ import "uplot/dist/uPlot.min.css";
 import { useDark } from "../../app/theme";
 import { classes } from "../../design";
 import legend from "../../design/Legend.module.css";
-import { axis, colour } from "../../design/plot";
+import { axis, colour, timesOf } from "../../design/plot";
 import styles from "./insights.module.css";
 
 const HEIGHT = 200;
+/** How wide a letter of the axes is at most, on average. */
+const LETTER = 6.5;
 
 export interface Line {
   name: string;
@@ -23,8 +25,10 @@ export function TimeChart(props: {
   lines: readonly Line[];
   says: string;
   format: (value: number) => string;
+  /** By which amounts the figures beside the chart may go up; absent: by round decimal ones. */
+  steps?: readonly number[];
 }) {
-  const { times, lines, says, format } = props;
+  const { times, lines, says, format, steps } = props;
   const holder = useRef<HTMLDivElement>(null);
   const dark = useDark();
   const data = useMemo<uPlot.AlignedData>(
@@ -39,7 +43,7 @@ export function TimeChart(props: {
     const element = holder.current;
     if (element === null) return;
     const made = new uPlot(
-      options(element, lines, (value) => told.current(value)),
+      options(element, lines, (value) => told.current(value), steps),
       data,
       element,
     );
@@ -49,7 +53,7 @@ export function TimeChart(props: {
       watch.disconnect();
       made.destroy();
     };
-  }, [dark, data, lines]);
+  }, [dark, data, lines, steps]);
 
   return (
     <figure className={styles["figure"]}>
@@ -65,7 +69,12 @@ export function TimeChart(props: {
   );
 }
 
-function options(element: HTMLElement, lines: readonly Line[], format: (value: number) => string): uPlot.Options {
+function options(
+  element: HTMLElement,
+  lines: readonly Line[],
+  format: (value: number) => string,
+  steps: readonly number[] | undefined,
+): uPlot.Options {
   const series: uPlot.Series[] = lines.map(({ colour: name, dashed }) => ({
     stroke: colour(name),
     width: 1.75,
@@ -79,7 +88,15 @@ function options(element: HTMLElement, lines: readonly Line[], format: (value: n
     legend: { show: false },
     cursor: { drag: { x: false, y: false } },
     scales: { y: { range: (_, __, high) => [0, (high || 1) * 1.08] } },
-    axes: [plain, { ...plain, size: 64, values: (_, ticks) => ticks.map(format) }],
+    axes: [
+      { ...plain, values: timesOf },
+      {
+        ...plain,
+        size: (_, written) => 20 + LETTER * Math.max(4, ...(written ?? []).map(({ length }) => length)),
+        values: (_, ticks) => ticks.map(format),
+        ...(steps ? { incrs: [...steps] } : {}),
+      },
+    ],
     series: [{}, ...series],
   };
 }

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { colour } from "../../design/plot";
+import { colour, timesOf } from "../../design/plot";
 import type { Span } from "./firing";
 import styles from "./rules.module.css";
 
@@ -76,7 +76,10 @@ function options(at: HTMLElement, latest: { current: ChartProps }): uPlot.Option
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_, low, high) => roomFor(latest.current, low, high) } },
-    axes: [axis, { ...axis, size: 60 }],
+    axes: [
+      { ...axis, values: timesOf },
+      { ...axis, size: 60 },
+    ],
     series: [{}, { stroke: () => colour("--accent"), width: 1.5, points: { size: 4 }, spanGaps: false }],
     hooks: {
       drawClear: [(made) => bands(made, latest.current)],

@@ -146,17 +146,21 @@ function shownOf(rule: Decision, { low, high, last }: Range): number | null {
   return Number.isFinite(shown) ? shown : null;
 }
 
-/** The same with a gap wherever nothing was observed for longer than four spans, so that no line bridges it. */
+/**
+ * The same with a gap wherever nothing was observed for longer than four spans, so that no line bridges it. Where values
+ * come more seldom than spans do, for longer than four times what is usual between two of them.
+ */
 export function gapped(
   times: readonly number[],
   values: readonly (number | null)[],
   step: number,
 ): { times: number[]; values: (number | null)[] } {
   const told: { times: number[]; values: (number | null)[] } = { times: [], values: [] };
+  const usual = Math.max(step, medianOf(times.slice(1).map((at, index) => at - (times[index] ?? at))));
   times.forEach((at, index) => {
     const before = times[index - 1];
-    if (before !== undefined && step > 0 && at - before > LONGEST_GAP * step) {
-      told.times.push(before + step);
+    if (before !== undefined && step > 0 && at - before > LONGEST_GAP * usual) {
+      told.times.push(before + usual);
       told.values.push(null);
     }
     told.times.push(at);
@@ -166,3 +170,7 @@ export function gapped(
 }
 
 const LONGEST_GAP = 4;
+
+function medianOf(lengths: readonly number[]): number {
+  return [...lengths].sort((one, other) => one - other)[lengths.length >> 1] ?? 0;
+}
