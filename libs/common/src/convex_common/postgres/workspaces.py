@@ -30,7 +30,7 @@ class Workspace:
 
 
 async def get(connection: AsyncConnection, workspace_id: uuid.UUID, *, to_change: bool = False) -> Workspace:
-    """NotFound for a workspace that is gone. One that is about to change is kept from other changes until the commit."""
+    """NotFound for a workspace that is gone. One about to change is kept from other changes until the commit."""
     query = select(*_COLUMNS).where(workspaces.c.id == workspace_id)
     row = (await connection.execute(query.with_for_update() if to_change else query)).one_or_none()
     if row is None:
