@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from convex_analytics import quarter_log
+from convex_analytics import day_log, quarter_log
 from convex_analytics.domain.patterns.history import DAY, DAYS, SPAN, Episode, Subject
-from convex_analytics.domain.quarters import quarters
+from convex_analytics.domain.quarters import Facts, quarters
 from convex_analytics.pattern_detection import PatternDetection
 from convex_analytics.predictions import Predictions
 from convex_common.domain.alert import Reason
@@ -108,8 +108,9 @@ def _workspace_id(workspace: Workspace) -> uuid.UUID:
 def _count(database: Database, workspace_id: uuid.UUID, days: Sequence[dt.date]) -> None:
     for day in days:
         with database.transaction(workspace_id) as connection:
-            found = quarters(quarter_log.load(connection, workspace_id, day))
-            quarter_log.save(connection, workspace_id, found)
+            found = day_log.load(connection, workspace_id, day)
+            facts = Facts(found.opened, found.responses, found.decisions, [])
+            quarter_log.save(connection, workspace_id, quarters(facts))
 
 
 def _write(owner: Connection, workspace_id: uuid.UUID, found: Sequence[Episode], by: dt.timedelta) -> None:
