@@ -72,37 +72,69 @@ def postgres_server() -> Iterator[Server]:
         yield server
 
 
+class OwnServer:
+    """A server that a test may kill, and that comes back on its port with all that was committed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._uid = owner_uid()
+        folder.chmod(0o711)
+        if self._uid is not None:
+            os.chown(folder, self._uid, self._uid)
+        ports = Ports(Home(folder))
+        self._embedded = EmbeddedPostgres(folder, installed(), ports.take("postgres"), PASSWORD, PASSWORD, self._uid)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.server = Server(self._embedded.port)
+
+    def start(self) -> None:
+        """Until it answers: after a kill, what was committed is recovered first."""
+        spec = self._embedded.spec()
+        self._embedded.make_startable()
+        run_as = {} if self._uid is None else {"user": self._uid, "group": self._uid}
+        quick = (word for item in QUICK.items() for word in ("-c", "=".join(item)))
+        self._process = subprocess.Popen(
+            [*spec.argv, "-c", "max_connections=200", *quick],
+            cwd="/",
+            env=dict(spec.env),
+            stderr=subprocess.DEVNULL,
+            user=run_as.get("user"),
+            group=run_as.get("group"),
+            extra_groups=[] if run_as else None,
+        )
+        eventually(lambda: _answers(self._embedded.maintenance_url), within=60.0)
+
+    def provision(self) -> None:
+        """The roles, once."""
+        with psycopg.connect(self._embedded.maintenance_url) as owner:  # made with the product's iterations, 4,096
+            owner.execute(f"ALTER ROLE {OWNER} PASSWORD '{PASSWORD}'")
+        self._embedded.provision()
+
+    def kill(self) -> None:
+        """At once: nobody is waited for, and nothing is written down."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(30)
+            self._process = None
+
+
 @contextmanager
-def running_server() -> Iterator[Server]:
+def own_server() -> Iterator[OwnServer]:
     """A server that no migration has seen yet, with the service's role."""
     folder = scratch("convex-pg-")
-    uid = owner_uid()
-    if uid is not None:
-        os.chown(folder, uid, uid)
-    embedded = EmbeddedPostgres(folder, installed(), Ports(Home(folder)).take("postgres"), PASSWORD, PASSWORD, uid)
-    spec = embedded.spec()
-    embedded.make_startable()
-    run_as = {} if uid is None else {"user": uid, "group": uid}
-    process = subprocess.Popen(
-        [*spec.argv, "-c", "max_connections=200", *(word for item in QUICK.items() for word in ("-c", "=".join(item)))],
-        cwd="/",
-        env=dict(spec.env),
-        stderr=subprocess.DEVNULL,
-        user=run_as.get("user"),
-        group=run_as.get("group"),
-        extra_groups=[] if run_as else None,
-    )
-    server = Server(embedded.port)
+    own = OwnServer(folder)
     try:
-        eventually(lambda: _answers(embedded.maintenance_url), within=60.0)
-        with psycopg.connect(embedded.maintenance_url) as owner:  # made with the product's iterations, 4,096
-            owner.execute(f"ALTER ROLE {OWNER} PASSWORD '{PASSWORD}'")
-        embedded.provision()
-        yield server
+        own.start()
+        own.provision()
+        yield own
     finally:
-        process.send_signal(signal.SIGQUIT)
-        process.wait(30)
+        own.kill()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running_server() -> Iterator[Server]:
+    """The same for those who leave it alone."""
+    with own_server() as own:
+        yield own.server
 
 
 def _answers(url: str) -> bool:
