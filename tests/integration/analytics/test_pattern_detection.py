@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from convex_analytics import jobs, pattern_detection
+from convex_analytics.domain.patterns.find import find
 from convex_analytics.pattern_detection import PatternDetection
 from convex_common.ids import Ids, floor
 from convex_common.postgres import job_runs
@@ -18,6 +19,7 @@ from convex_common.postgres.bootstrap import ensure_workspace
 from convex_common.postgres.database import Database
 from convex_common.postgres.job_runner import JobRunner
 from convex_common.postgres.job_runs import Run, RunStatus
+from tests.support.eventually import eventually
 from tests.support.jobs import rows
 from tests.support.planted import SINCE, UNTIL, anytime
 from tests.support.postgres import Store
@@ -80,15 +82,38 @@ def past(store: Store) -> Past:
     return Past(store, store.workspace_id)
 
 
-def detect(database: Database, slot: dt.datetime = SLOT) -> Run:
+def detect(database: Database, slot: dt.datetime = SLOT, *, lease: float = 60.0) -> Run:
     with database.transaction() as connection:
         job_runs.request(connection, IDS.new(), pattern_detection.NAME, slot, "analytics")
     found = {pattern_detection.NAME: PatternDetection(database, IDS)}
-    JobRunner(database, "analytics", jobs.analytics(found), 60.0).drain()
+    JobRunner(database, "analytics", jobs.analytics(found), lease).drain()
     with database.transaction() as connection:
         run = job_runs.find(connection, pattern_detection.NAME, slot)
     assert run is not None
     return run
+
+
+def test_the_lease_is_kept_while_it_computes(
+    database: Database, store: Store, past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Computing takes as long as it takes: here, until the lease was renewed three times."""
+    past.lead_and_follower()
+
+    def slow(history: Any) -> Any:
+        seen = set()
+
+        def renewed() -> bool:
+            (run,) = rows(store, "SELECT lease_until FROM job_runs")
+            seen.add(run["lease_until"])
+            return len(seen) > 3
+
+        eventually(renewed, within=60)
+        return find(history)
+
+    monkeypatch.setattr(pattern_detection, "find", slow)
+    run = detect(database, lease=2.0)
+    assert (run.status, run.attempts) == (RunStatus.COMPLETED, 0)
+    assert patterns(store)
 
 
 def patterns(store: Store, kind: str = "triggered_by") -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ import pytest
 from convex_common.timetable import TIMETABLE
 from tests.support import jobs
 from tests.support.eventually import eventually
-from tests.support.jobs import Service, environment, run_job, running
+from tests.support.jobs import Service, environment, program, run_job, running
 from tests.support.postgres import Store
 from tests.support.valkey import Valkey
 
@@ -86,6 +87,28 @@ def test_every_slot_of_a_range_is_run_once(store: Store, env: dict[str, str]) ->
             ]  # fmt: skip
     code, line = run_job(env, "job-cleanup", "--from", "2026-03-08T01:00:00Z", "--at", "2026-03-08T02:00:00Z")
     assert (code, line) == (2, "")
+
+
+def test_a_range_that_is_interrupted_goes_on_where_it_was(store: Store, env: dict[str, str]) -> None:
+    days = ("--from", "2026-03-08T00:00:00Z", "--at", "2026-03-10T12:00:00Z", "--wait")
+    first, second, third = (f"analytics-aggregation 2026-03-{day}T02:00:00Z" for day in ("08", "09", "10"))
+    with running("convex-analytics", env):
+        assert run_job(env, "analytics-aggregation", "--at", "2026-03-08T12:00:00Z", "--wait")[0] == 0
+        with psycopg.connect(store.owner_url) as owner:
+            owner.execute("LOCK TABLE alert_log IN ACCESS EXCLUSIVE MODE")
+            command = [program("convex-scheduler"), "run", "analytics-aggregation", *days]
+            asked = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
+            assert asked.stdout is not None
+            assert asked.stdout.readline().startswith(f"{first} completed before"), "each is told when it is over"
+            eventually(lambda: jobs.rows(store, "SELECT FROM job_runs WHERE status = 'running'"), within=30)
+            asked.send_signal(signal.SIGINT)
+            assert asked.communicate(timeout=30)[0] == f"{second} is still running\n"
+            assert asked.returncode == 75
+        code, lines = run_job(env, "analytics-aggregation", *days)
+    assert code == 0
+    told = lines.splitlines()
+    assert [line.partition(" completed")[0] for line in told] == [first, second, third]
+    assert [run["claims"] for run in jobs.rows(store, "SELECT claims FROM job_runs")] == [1, 1, 1], "none of them twice"
 
 
 def ready(service: Service) -> None:

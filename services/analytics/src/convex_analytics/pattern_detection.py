@@ -49,7 +49,8 @@ class PatternDetection:
         with self._database.transaction(workspace_id) as connection:
             read = alert_history.load(connection, workspace_id, lease.slot)
             lease.hold(connection, progress)
-        found = find(history(read.episodes, lease.slot, read.timezone))
+        with lease.kept(self._database):
+            found = find(history(read.episodes, lease.slot, read.timezone))
         with self._database.transaction(workspace_id) as connection:
             advised = self._advised(connection, workspace_id, found, lease.slot)
             saved = pattern_rows.save(connection, workspace_id, advised, lease.slot, self._ids)

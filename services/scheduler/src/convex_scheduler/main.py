@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from functools import partial
 
@@ -32,6 +33,7 @@ from convex_scheduler.asking import Asker
 from convex_scheduler.jobs import cache_check, cleanup, partitions, retention
 from convex_scheduler.kubernetes.keeper import Keeper
 from convex_scheduler.kubernetes.nowhere import NoCluster
+from convex_scheduler.progress import Progress
 from convex_scheduler.readings import Readings
 from convex_scheduler.run import RunOnce
 from convex_scheduler.serve import Loop
@@ -73,12 +75,17 @@ def run(settings: SchedulerSettings, words: argparse.Namespace) -> int:
             return result.code
         code = Exit.DONE
         bare = words.at is None and words.since is None and not words.even_suspended
+        progress = Progress(sys.stderr, len(slots), time.monotonic)
         for slot in slots:
             result = run_once(job, slot, wait=words.wait, timeout=words.timeout, unless_suspended=bare)
+            progress.clear()
             sys.stdout.write(f"{result.line}\n")
+            sys.stdout.flush()
             code = max(code, result.code)
             if result.code is Exit.TRY_AGAIN:
                 break
+            progress.step()
+        progress.clear()
     finally:
         stopping.set()
         database.close()

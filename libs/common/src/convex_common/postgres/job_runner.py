@@ -9,8 +9,8 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final, Protocol
 
 from convex_common.errors import ConvexError, LeaseLost, StoreUnavailable
@@ -63,6 +63,32 @@ class Lease:
         if self._stopping.is_set():
             raise Interrupted(f"{self.job} was interrupted")
         job_runs.hold(connection, self._claim, self._lease, progress)
+
+    @contextmanager
+    def kept(self, database: Database) -> Iterator[None]:
+        """Renew it from another thread for as long as something is computed here that has no transaction.
+
+        Where it is lost, the next `hold` says so; a database that is away for less than the lease is no loss.
+        """
+        over = threading.Event()
+
+        def renew() -> None:
+            while not over.wait(self._lease.total_seconds() / 3):
+                try:
+                    with database.transaction() as connection:
+                        self.hold(connection)
+                except StoreUnavailable:
+                    continue
+                except (LeaseLost, Interrupted):
+                    return
+
+        thread = threading.Thread(target=renew, name=f"lease-{self.job}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
 
 Job = Callable[[Lease], Mapping[str, Any]]
