@@ -1,6 +1,6 @@
 # Everything a person does here is one of these words.
 .DEFAULT_GOAL := help
-.PHONY: help setup web run test test-long check check-python check-pages format chart dashboards openapi bench bench-live bench-patterns bench-scale lock clean
+.PHONY: help setup web run test test-long check check-python check-pages format chart dashboards openapi bench bench-live bench-patterns bench-predictions bench-scale lock clean
 
 # Python reads its compiled files everywhere and writes them here, whatever the shell says: without them a gateway
 # takes three times as long to start, and tests start dozens.
@@ -93,6 +93,9 @@ bench-detection: $(STAMP) ## how well the detector finds what people labelled, w
 
 bench-patterns: $(STAMP) ## what pattern detection finds of what was planted, and where nothing is
 	@$(BIN)/python -m tests.bench.patterns $(ARGS)
+
+bench-predictions: $(STAMP) ## how good predictions are over simulated months, beside plain rates
+	@$(BIN)/python -m tests.bench.predictions $(ARGS)
 
 bench-scale: $(STAMP) ## what an alert costs by stage, and a model of larger loads
 	@$(BIN)/python -m tests.bench.scale $(ARGS)

@@ -78,7 +78,7 @@ FROM pg_index WHERE indrelid = ANY (ARRAY['alerts', 'alert_log', 'deliveries']::
 def run(*, quick: bool) -> list[Gate]:
     """Plant, compute every day, compute every day again."""
     alerts = ALERTS // 20 if quick else ALERTS
-    with running_server() as server:
+    with running_server(large=True) as server:
         owner_url = server.owner_url(DATABASE)
         with psycopg.connect(server.owner_url("postgres"), autocommit=True) as owner:
             owner.execute(f"CREATE DATABASE {DATABASE}")

@@ -3,14 +3,14 @@
 Frameworks of several habits are simulated for eight weeks and a month more; at a moment of each day of the month, all
 is foretold from what came before, and scored against what then came.
 
-    python -m tests.bench.predictions [--frameworks 6] [--seed 1] [--plot docs/images/calibration.png]
+    python -m tests.bench.predictions [--frameworks 6] [--seed 1 2 3] [--plot docs/images/calibration.png]
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -136,6 +136,11 @@ def simulate(frameworks: int, seed: int) -> list[Scored]:
     return [scored for habit in HABITS for number in range(frameworks) for scored in month(habit, 1000 * seed + number)]
 
 
+def simulate_all(frameworks: int, seeds: Sequence[int]) -> list[Scored]:
+    """By each of the seeds."""
+    return [scored for seed in seeds for scored in simulate(frameworks, seed)]
+
+
 def brier(scored: list[Scored]) -> tuple[float, float, float]:
     """Of the predictions, of the base rate, and of the rate of the hour of the day."""
     foretold, base, of_hour, came = np.array([(s.foretold, s.base, s.of_hour, s.came) for s in scored]).T
@@ -143,17 +148,17 @@ def brier(scored: list[Scored]) -> tuple[float, float, float]:
 
 
 def table(scored: list[Scored]) -> str:
-    """Brier scores by kind and horizon, by habit, and of all."""
+    """Brier scores by kind and horizon, by kind, by habit, and of all; better by how much than the base rate."""
     groups = [
         *((f"{k.value} {h} h", [s for s in scored if (s.kind, s.horizon) == (k, h)]) for k in Kind for h in HORIZONS),
+        *((k.value, [s for s in scored if s.kind is k]) for k in Kind),
         *((habit, [s for s in scored if s.habit == habit]) for habit in HABITS),
         ("all", scored),
     ]  # fmt: skip
     lines = [f"{'Brier score of':<18}{'predictions':>12}{'base rate':>12}{'hour of day':>13}{'better by':>11}"]
     for name, of_group in groups:
         ours, base, of_hour = brier(of_group)
-        best = min(base, of_hour)
-        better = f"{(best - ours) / best:+.0%}" if best else ""
+        better = f"{(base - ours) / base:+.1%}" if base else ""
         lines.append(f"{name:<18}{ours:>12.4f}{base:>12.4f}{of_hour:>13.4f}{better:>11}")
     return "\n".join(lines)
 
@@ -193,10 +198,10 @@ def main() -> None:
     """Print the scores, and draw where asked to."""
     parser = argparse.ArgumentParser(prog="bench-predictions", description=__doc__.partition("\n")[0])
     parser.add_argument("--frameworks", type=int, default=6, help="of each habit")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, nargs="+", default=[1], help="one or several")
     parser.add_argument("--plot", type=Path, help="where to draw the calibration")
     arguments = parser.parse_args()
-    scored = simulate(arguments.frameworks, arguments.seed)
+    scored = simulate_all(arguments.frameworks, arguments.seed)
     print(table(scored))
     print("\nforetold   came      of")
     for said, came, count in bins(scored):

@@ -9,10 +9,12 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -39,6 +41,9 @@ QUICK = {
 }
 """These servers outlive no crash of the machine, and copy a database in a fraction of the time. The installations of
 end-to-end and chaos tests keep theirs as the product has it."""
+
+
+LARGE = {name: QUICK[name] for name in ("fsync", "full_page_writes")}
 
 
 @dataclass(frozen=True)
@@ -75,9 +80,9 @@ def postgres_server() -> Iterator[Server]:
 class OwnServer:
     """A server that a test may kill, and that comes back on its port with all that was committed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str] = QUICK) -> None:
+        self._settings = settings
         self._uid = owner_uid()
-        folder.chmod(0o711)
         if self._uid is not None:
             os.chown(folder, self._uid, self._uid)
         ports = Ports(Home(folder))
@@ -90,9 +95,9 @@ class OwnServer:
         spec = self._embedded.spec()
         self._embedded.make_startable()
         run_as = {} if self._uid is None else {"user": self._uid, "group": self._uid}
-        quick = (word for item in QUICK.items() for word in ("-c", "=".join(item)))
+        settings = (word for item in self._settings.items() for word in ("-c", "=".join(item)))
         self._process = subprocess.Popen(
-            [*spec.argv, "-c", "max_connections=200", *quick],
+            [*spec.argv, "-c", "max_connections=200", *settings],
             cwd="/",
             env=dict(spec.env),
             stderr=subprocess.DEVNULL,
@@ -117,10 +122,12 @@ class OwnServer:
 
 
 @contextmanager
-def own_server() -> Iterator[OwnServer]:
-    """A server that no migration has seen yet, with the service's role."""
-    folder = scratch("convex-pg-")
-    own = OwnServer(folder)
+def own_server(*, large: bool = False) -> Iterator[OwnServer]:
+    """A server that no migration has seen yet, with the service's role. A `large` one holds gigabytes: on disk, and with
+    the memory that the product gives it."""
+    folder = Path(tempfile.mkdtemp(prefix="convex-pg-")) if large else scratch("convex-pg-")
+    folder.chmod(0o711)
+    own = OwnServer(folder, LARGE if large else QUICK)
     try:
         own.start()
         own.provision()
@@ -131,9 +138,9 @@ def own_server() -> Iterator[OwnServer]:
 
 
 @contextmanager
-def running_server() -> Iterator[Server]:
+def running_server(*, large: bool = False) -> Iterator[Server]:
     """The same for those who leave it alone."""
-    with own_server() as own:
+    with own_server(large=large) as own:
         yield own.server
 
 

@@ -1,4 +1,5 @@
-"""The probability that something happens within so many hours: the rhythm's, corrected by what the past teaches."""
+"""The probability that something happens within so many hours: the rhythm's, corrected by what the past teaches, and
+trusted beside the plain rate as far as that would have been right."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from convex_analytics.domain.foresight.history import WEEK, History, Rates
 from convex_analytics.domain.foresight.rhythm import HALF_LIFE, learn
+from convex_analytics.domain.foresight.trust import FIRST, Asked, rate, trusted
 
 HORIZONS: Final = (1, 4, 24, 168)
 """Hours that are looked ahead."""
@@ -56,17 +58,35 @@ def odds(history: History, events: NDArray[np.bool_]) -> Odds:
         came = _within(events, begins, horizon)
         usual[horizon] = float(came.mean()) if len(begins) else float("nan")
         learnt = begins[begins >= _BURN_IN]
-        coefficients = _MEAN
-        if len(learnt):
-            rows = _rows(_rhythm_odds(rhythm.known, hours, learnt, horizon), levels[learnt])
-            weight = 0.5 ** ((count - learnt) / HALF_LIFE) / horizon
-            coefficients = _fit(rows, came[learnt].astype(float), weight)
+        rows = _rows(_rhythm_odds(rhythm.known, hours, learnt, horizon), levels[learnt])
+        coefficients = _learn(rows, came, learnt, horizon, count)
         here = _rows(np.array([_logit(-np.expm1(-hazards[:horizon].sum()))]), levels[count : count + 1])
-        chance = float(_sigmoid(here @ coefficients)[0])
+        corrected = float(_sigmoid(here @ coefficients)[0])
+        chance = trusted(corrected, rate(came), _asked(rows, came, learnt, horizon), horizon)
         so_far = max(so_far, min(1.0 - LEAST, max(LEAST, chance)))  # a longer time holds the shorter
         by_horizon[horizon] = so_far
     named = {memory: float(np.exp(level)) for memory, level in zip(MEMORIES, levels[count], strict=True)}
     return Odds(by_horizon, usual, named, hazards, now)
+
+
+def _learn(rows: Rates, came: NDArray[np.bool_], begins: NDArray[np.int64], horizon: int, now: int) -> Rates:
+    """The correction, as windows that are over at `now` teach it."""
+    over = begins + horizon <= now
+    if not over.any():
+        return _MEAN
+    weight = 0.5 ** ((now - begins[over]) / HALF_LIFE) / horizon
+    return _fit(rows[over], came[begins[over]].astype(float), weight)
+
+
+def _asked(rows: Rates, came: NDArray[np.bool_], begins: NDArray[np.int64], horizon: int) -> list[Asked]:
+    """What would have been said each week of the windows that began in it, by what was known when it began."""
+    found = []
+    for now in range(FIRST, len(came), WEEK):
+        of_week = (begins >= now) & (begins < now + WEEK)
+        coefficients = _learn(rows, came, begins, horizon, now)
+        plain = rate(came[: now - horizon + 1])
+        found.append(Asked(_sigmoid(rows[of_week] @ coefficients), plain, came[begins[of_week]].astype(float)))
+    return found
 
 
 def _within(events: NDArray[np.bool_], begins: NDArray[np.int64], horizon: int) -> NDArray[np.bool_]:
