@@ -123,8 +123,8 @@ class OwnServer:
 
 @contextmanager
 def own_server(*, large: bool = False) -> Iterator[OwnServer]:
-    """A server that no migration has seen yet, with the service's role. A `large` one holds gigabytes: on disk, and with
-    the memory that the product gives it."""
+    """A server that no migration has seen yet, with the service's role. A `large` one holds gigabytes: on disk, and
+    with the memory that the product gives it."""
     folder = Path(tempfile.mkdtemp(prefix="convex-pg-")) if large else scratch("convex-pg-")
     folder.chmod(0o711)
     own = OwnServer(folder, LARGE if large else QUICK)
