@@ -26,7 +26,10 @@ class Episode:
     by_person: bool = False
     cleared: bool = False
     kept: str | None = None
-    """What a silence kept people from being told of, and they still are not."""
+    """What a silence or a snooze kept people from being told of, and they still are not."""
+    snoozed_until: int | None = None
+    overslept: bool = False
+    """Its snooze ended during a silence, whose end wakes."""
 
     @property
     def open(self) -> bool:
@@ -112,7 +115,7 @@ class Model:
             self._triggered(name, "reminder" if episode.announced else "fired")
 
     def _triggered(self, name: str, why: str) -> None:
-        """A trigger that people are told of, unless a silence is in effect."""
+        """A trigger that people are told of, unless a silence or a snooze is in effect."""
         self.withheld += not self._notify(name, why)
 
     def silenced(self, name: str) -> bool:
@@ -122,7 +125,11 @@ class Model:
     def silence_ends(self, name: str) -> None:
         """What is still so, and was kept from people, is told once."""
         print_, episode = self.fingerprint(name), self.fingerprint(name).open
-        if episode is None or episode.kept is None or self.silenced(name):
+        if episode is None or self.silenced(name):
+            return
+        if episode.overslept:
+            self._wake(name, episode)
+        if episode.kept is None or episode.snoozed_until is not None:
             return
         told = print_.notified_severity
         raised = told is not None and RANK[episode.severity] > RANK[told]
@@ -139,7 +146,7 @@ class Model:
         """Whether people were told."""
         print_ = self.fingerprint(name)
         assert print_.last is not None
-        if self.silenced(name):
+        if self.silenced(name) or print_.last.snoozed_until is not None:
             print_.last.kept = why
             return False
         print_.last.kept = None
@@ -162,6 +169,7 @@ class Model:
     def _end(self, name: str, episode: Episode) -> None:
         episode.status = "resolved"
         episode.kept = None
+        episode.snoozed_until, episode.overslept = None, False
         if episode.announced:
             self.told.append((self.now, name, "resolved"))
         episode.announced = False
@@ -172,7 +180,39 @@ class Model:
         if episode is None or episode.status != "firing":
             return False
         episode.status = "acknowledged"
+        if episode.snoozed_until is not None:
+            self._unsnooze(name, episode)
         return True
+
+    def snooze(self, name: str, until: int) -> bool:
+        """Whether it was possible."""
+        episode = self.fingerprint(name).open
+        if episode is None:
+            return False
+        episode.snoozed_until, episode.overslept = until, False
+        return True
+
+    def unsnooze(self, name: str) -> bool:
+        """Whether it was possible: what was kept from people is told."""
+        episode = self.fingerprint(name).open
+        if episode is None or episode.snoozed_until is None:
+            return False
+        self._unsnooze(name, episode)
+        return True
+
+    def _unsnooze(self, name: str, episode: Episode) -> None:
+        episode.snoozed_until, episode.overslept = None, False
+        self.silence_ends(name)
+
+    def _wake(self, name: str, episode: Episode) -> None:
+        """The end of a snooze is told, whatever was or was not told before."""
+        if self.silenced(name):
+            episode.overslept = True
+            return
+        episode.snoozed_until, episode.overslept = None, False
+        told = self.fingerprint(name).notified_severity
+        raised = told is not None and RANK[episode.severity] > RANK[told]
+        self._notify(name, "fired" if not episode.announced else "escalation" if raised else "reminder")
 
     def resolve(self, name: str) -> bool:
         """Whether it was possible."""
@@ -213,15 +253,21 @@ class Model:
                 due.append((print_.window_from + WINDOW, 1, name))
         for name in self.of:
             ended = [one.ends_at for one in self.silences if name in one.names and one.ends_at <= self.now]
-            due += [(max(ended), -1, name)] if ended else []
+            due += [(max(ended), -2, name)] if ended else []
+            episode = self.fingerprint(name).open
+            if episode is not None and episode.snoozed_until is not None and episode.snoozed_until <= self.now:
+                due.append((episode.snoozed_until, -1, name))
         for at, kind, name in sorted(due):
-            if kind < 0:
+            if kind == -2:
                 self.silence_ends(name)
                 continue
             episode = self.fingerprint(name).open
             if episode is None:
                 continue
-            if kind == 0:
+            if kind == -1:
+                if episode.snoozed_until is not None and not episode.overslept:
+                    self._wake(name, episode)
+            elif kind == 0:
                 self.clear(name)
             elif (
                 not episode.announced

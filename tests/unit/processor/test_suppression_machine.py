@@ -29,7 +29,7 @@ KEYS = {
     worlds.source_key(SOURCE): "source",
 }
 KEY_OF = {name: key for key, name in KEYS.items()}
-WITHHELD = {Reason.DUPLICATE, Reason.ACKNOWLEDGED, Reason.CLOSED_BY_PERSON, Reason.SILENCED}
+WITHHELD = {Reason.DUPLICATE, Reason.ACKNOWLEDGED, Reason.CLOSED_BY_PERSON, Reason.SILENCED, Reason.SNOOZED}
 QUIET = {
     ("labelled",): Matcher("host", Operator.EQUAL, "b"),
     ("source",): Matcher("alertname", Operator.EQUAL, "Down"),
@@ -107,6 +107,9 @@ class Suppression(RuleBasedStateMachine):
     @rule(name=every_name)
     def acknowledge(self, name: str) -> None:
         self.flush()
+        episode = self.model.fingerprint(name).open
+        if snoozed := episode is not None and episode.snoozed_until is not None:
+            self.timers_fire()
         possible = self.model.acknowledge(name)
         for world in (self.single, self.batched):
             alert = world.latest(KEY_OF[name])
@@ -116,6 +119,8 @@ class Suppression(RuleBasedStateMachine):
             elif alert is not None:
                 with pytest.raises(Conflict):
                     world.acknowledge(alert)
+        if snoozed:
+            self._fire()
 
     @rule(name=every_name)
     def resolve(self, name: str) -> None:
@@ -129,6 +134,36 @@ class Suppression(RuleBasedStateMachine):
             elif alert is not None:
                 with pytest.raises(Conflict):
                     world.resolve(alert)
+
+    @rule(name=every_name, lasts=st.sampled_from([1, 150, 300, 400]))
+    def snooze(self, name: str, lasts: int) -> None:
+        self.timers_fire()
+        possible = self.model.snooze(name, self.model.now + lasts)
+        self._snooze(name, possible, self.single.now + dt.timedelta(seconds=lasts))
+
+    @rule(name=names, lasts=st.sampled_from([150, 400]), after=st.sampled_from([0, 301]), severity=severities)
+    def fires_while_snoozed(self, name: str, lasts: int, after: int, severity: str) -> None:
+        """What the rules come to one after the other, seldom enough."""
+        self.trigger(name, "info")
+        self.snooze(name, lasts)
+        self.advance(after)
+        self.trigger(name, severity)
+
+    @rule(name=every_name)
+    def unsnooze(self, name: str) -> None:
+        self.timers_fire()
+        self._snooze(name, self.model.unsnooze(name), None)
+        self._fire()
+
+    def _snooze(self, name: str, possible: bool, until: dt.datetime | None) -> None:
+        for world in (self.single, self.batched):
+            alert = world.latest(KEY_OF[name])
+            if possible:
+                assert alert is not None
+                world.snooze(alert, until)
+            elif alert is not None:
+                with pytest.raises(Conflict):
+                    world.snooze(alert, until)
 
     @rule(seconds=st.sampled_from([1, 30, 100, 200, 299, 300, 301, 1000]))
     def advance(self, seconds: int) -> None:
@@ -267,7 +302,7 @@ class Suppression(RuleBasedStateMachine):
                 if notice.alert.fingerprint == key and notice.cause.value != "resolved"
             ]
             for (before, _), (at, notice) in pairwise(fired):
-                assert at - before >= WINDOW or notice.reason is Reason.SEVERITY_RAISED
+                assert at - before >= WINDOW or notice.reason in (Reason.SEVERITY_RAISED, Reason.SNOOZE_ENDED)
 
     @invariant()
     def notifications_are_numbered(self) -> None:
@@ -301,7 +336,9 @@ class Suppression(RuleBasedStateMachine):
             if alert.is_open:
                 silenced = self.model.silenced(KEYS[alert.fingerprint])
                 assert (alert.silenced_by is not None) == silenced, alert
-                if alert.status is Status.FIRING and not silenced:
+                if alert.snoozed_until is not None and not silenced:
+                    assert self.single.timers["snooze_end", str(alert.id)].due_at == alert.snoozed_until
+                elif alert.status is Status.FIRING and not silenced:
                     assert alert.announced or alert.in_window(self.single.now)
 
     def teardown(self) -> None:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from convex_common.alert_timers import with_snoozes
 from convex_common.domain import transitions
 from convex_common.domain.alert import Alert
 from convex_common.domain.change import Changes, Entry, Notice, Timer
@@ -128,11 +129,16 @@ class World:
 
     def acknowledge(self, alert: Alert) -> None:
         """A person acknowledges; Conflict where it is impossible."""
-        self._save(transitions.acknowledge(alert, "ann", self.now))
+        self._save(with_snoozes(transitions.acknowledge(alert, "ann", self.now), self.now))
 
     def resolve(self, alert: Alert) -> None:
         """A person resolves; Conflict where it is impossible."""
-        self._save(transitions.resolve(alert, "ann", "mended", self.now, self.configuration.channels))
+        resolved = transitions.resolve(alert, "ann", "mended", self.now, self.configuration.channels)
+        self._save(with_snoozes(resolved, self.now))
+
+    def snooze(self, alert: Alert, until: dt.datetime | None) -> None:
+        """A person snoozes, or ends that; Conflict where it is impossible."""
+        self._save(with_snoozes(transitions.snooze(alert, "ann", until, self.now), self.now))
 
     def take_due_timers(self) -> list[tuple[bytes, Payload]]:
         """The poller's part: due timers become events of their keys, the earliest first."""

@@ -121,6 +121,17 @@ class SilenceEnd(msgspec.Struct, frozen=True, kw_only=True):
     alert_id: uuid.UUID
 
 
+class SnoozeEnd(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Timer: an alert's snooze ends. Key: the fingerprint.
+
+    `early`: a person has ended it already; see who is to be told of what it withheld.
+    """
+
+    kind: ClassVar[str] = "timer:snooze_end"
+    alert_id: uuid.UUID
+    early: bool = False
+
+
 Payload = (
     Trigger
     | Observations
@@ -132,7 +143,11 @@ Payload = (
     | Withdrawn
     | SilenceDue
     | SilenceEnd
+    | SnoozeEnd
 )
+
+OfAlert = WindowEnd | SourceEnd | SilenceEnd | SnoozeEnd
+"""Timers that are about one alert."""
 
 _TYPES: dict[str, msgspec.json.Decoder[Any]] = {kind.kind: msgspec.json.Decoder(kind) for kind in get_args(Payload)}
 _ENCODER = msgspec.json.Encoder()

@@ -66,6 +66,9 @@ class Alert(Model, frozen=True, kw_only=True):
     resolution_notes: str | None = None
     silenced_by: str | None = None
     silenced_until: datetime | None = None
+    snoozed_by: str | None = None
+    snoozed_until: datetime | None = None
+    assigned_to: str | None = None
     verdicts: VerdictCount = VerdictCount()
 
     @property

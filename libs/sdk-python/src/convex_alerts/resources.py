@@ -120,6 +120,18 @@ class Alerts(Resource[C]):
         return calls.write(models.Alert, "POST", "alerts", alert_id, "resolve", body=body, if_match=version)
 
     @one
+    def snooze(self, alert_id: str, until: datetime | None, *, version: int | None = None) -> Call[models.Alert]:
+        """Nobody is told of it until then, and everybody if it is open by that time; None ends the snooze."""
+        body = {"until": None if until is None else calls.moment(until)}
+        return calls.write(models.Alert, "POST", "alerts", alert_id, "snooze", body=body, if_match=version)
+
+    @one
+    def assign(self, alert_id: str, user_id: str | None, *, version: int | None = None) -> Call[models.Alert]:
+        """Who is to look after it: a member, who finds it in their inbox, or None for nobody in particular."""
+        body = {"user_id": user_id}
+        return calls.write(models.Alert, "POST", "alerts", alert_id, "assign", body=body, if_match=version)
+
+    @one
     def judge(self, alert_id: str, verdict: str) -> Call[models.Alert]:
         """Say that it was `useful` or a `false_alarm`; your last word counts."""
         return calls.write(models.Alert, "POST", "alerts", alert_id, "verdict", body={"verdict": verdict})

@@ -205,6 +205,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts/{alert_id}/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Assign an open alert to a member, who finds that in their inbox; `user_id` null takes it from everybody
+         * @description Assign an open alert to a member, who finds that in their inbox; `user_id` null takes it from everybody.
+         */
+        post: operations["assign_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/{alert_id}/comment": {
         parameters: {
             query?: never;
@@ -239,6 +259,26 @@ export interface paths {
          * @description Resolve an alert; it stays closed until its condition has cleared once, or its window has ended.
          */
         post: operations["resolve_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert_id}/snooze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Snooze an open alert: nobody is told of it until then, and everybody again if it is still open by that time
+         * @description Another snooze moves its end, and `until` null ends it; so does whoever acknowledges or resolves the alert.
+         */
+        post: operations["snooze_alert"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1640,6 +1680,11 @@ export interface components {
             acknowledged_by: string | null;
             /** Alert Type */
             alert_type: string;
+            /**
+             * Assigned To
+             * @description The member who is to look after it
+             */
+            assigned_to?: string | null;
             /** Context */
             context: {
                 [key: string]: unknown;
@@ -1690,6 +1735,16 @@ export interface components {
              * @description When that ends
              */
             silenced_until?: string | null;
+            /**
+             * Snoozed By
+             * @description Who wants nobody to be told of it for a while
+             */
+            snoozed_by?: string | null;
+            /**
+             * Snoozed Until
+             * @description When people are told again, if it is open
+             */
+            snoozed_until?: string | null;
             status: components["schemas"]["Status"];
             /** Threshold Value */
             threshold_value: number | null;
@@ -1947,6 +2002,17 @@ export interface components {
         ApiKeyPatch: {
             /** Name */
             name?: string;
+        };
+        /**
+         * Assignment
+         * @description Who is to look after it.
+         */
+        Assignment: {
+            /**
+             * User Id
+             * @description A member of the workspace; null for nobody in particular
+             */
+            user_id: string | null;
         };
         /**
          * Attempt
@@ -2310,7 +2376,7 @@ export interface components {
              * Action
              * @enum {string}
              */
-            action: "acknowledge" | "resolve";
+            action: "acknowledge" | "resolve" | "snooze" | "assign";
             /** Ids */
             ids: string[];
             /**
@@ -2318,6 +2384,16 @@ export interface components {
              * @description With `resolve`: how they were resolved
              */
             notes?: string | null;
+            /**
+             * Until
+             * @description With `snooze`: a time within 30 days; null ends the snooze
+             */
+            until?: string | null;
+            /**
+             * User Id
+             * @description With `assign`: a member; null for nobody in particular
+             */
+            user_id?: string | null;
         };
         /**
          * BulkAnswer
@@ -4535,7 +4611,7 @@ export interface components {
          * @description Why something was notified or withheld; on the alert log, for a person to read.
          * @enum {string}
          */
-        Reason: "first_trigger" | "severity_raised" | "still_firing" | "window_ended" | "condition_cleared" | "handed_over" | "source_resolved" | "source_expired" | "source_changed" | "resolved_by_person" | "acknowledged_by_person" | "commented_by_person" | "duplicate" | "acknowledged" | "closed_by_person" | "not_announced" | "rule_deleted" | "rule_disabled" | "rule_changed" | "framework_deleted" | "silenced" | "silence_ended" | "judged_useful" | "judged_false_alarm";
+        Reason: "first_trigger" | "severity_raised" | "still_firing" | "window_ended" | "condition_cleared" | "handed_over" | "source_resolved" | "source_expired" | "source_changed" | "resolved_by_person" | "acknowledged_by_person" | "commented_by_person" | "duplicate" | "acknowledged" | "closed_by_person" | "not_announced" | "rule_deleted" | "rule_disabled" | "rule_changed" | "framework_deleted" | "silenced" | "silence_ended" | "judged_useful" | "judged_false_alarm" | "snoozed_by_person" | "unsnoozed_by_person" | "snoozed" | "snooze_ended" | "assigned_by_person" | "unassigned_by_person";
         /**
          * Receiver
          * @description Who it is routed to; our channels are not Alertmanager's receivers, so there is one for all.
@@ -5087,6 +5163,17 @@ export interface components {
         SlackTold: {
             /** Host */
             host: string;
+        };
+        /**
+         * Snooze
+         * @description For how long nobody is to be told of it.
+         */
+        Snooze: {
+            /**
+             * Until
+             * @description A time within 30 days; null ends the snooze
+             */
+            until: string | null;
         };
         /**
          * SocketFigures
@@ -5934,6 +6021,8 @@ export interface operations {
                 alert_type?: components["schemas"]["AlertType"] | null;
                 /** @description Triggered at this time or later */
                 since?: string | null;
+                /** @description The member who is to look after them */
+                assigned_to?: string | null;
                 /** @description Part of title, rule name or labels */
                 q?: string | null;
                 /** @description Items of a page at most */
@@ -6348,6 +6437,147 @@ export interface operations {
             };
         };
     };
+    assign_alert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that the caller saw: 412 if it moved on since */
+                "If-Match"?: string | null;
+                /** @description Made by the caller for this one write, such as a UUID. Sent again with the same request within 24 hours it has no second effect: the first answer comes again, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Assignment"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The alert's version, for If-Match */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description The body is no valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There are no valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role or the key's scopes do not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Its state does not allow it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has changed since the version in If-Match */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is beyond its limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; nothing was changed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too much in too short a time: `RateLimit-Policy` tells the limits, `Retry-After` when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something is broken inside */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store cannot be reached; try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     comment_on_alert: {
         parameters: {
             query?: never;
@@ -6506,6 +6736,147 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["Resolution"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description The alert's version, for If-Match */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description The body is no valid JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There are no valid credentials */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role or the key's scopes do not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing in this workspace */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Its state does not allow it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has changed since the version in If-Match */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is beyond its limit */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong; nothing was changed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too much in too short a time: `RateLimit-Policy` tells the limits, `Retry-After` when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something is broken inside */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A store cannot be reached; try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    snooze_alert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The version that the caller saw: 412 if it moved on since */
+                "If-Match"?: string | null;
+                /** @description Made by the caller for this one write, such as a UUID. Sent again with the same request within 24 hours it has no second effect: the first answer comes again, with `Idempotency-Replayed: true` */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Snooze"];
             };
         };
         responses: {

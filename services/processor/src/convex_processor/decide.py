@@ -17,9 +17,11 @@ from convex_common.events import (
     HoldEnd,
     Observation,
     Observations,
+    OfAlert,
     Payload,
     SilenceDue,
     SilenceEnd,
+    SnoozeEnd,
     SourceAlert,
     SourceEnd,
     Trigger,
@@ -166,7 +168,7 @@ def evaluate_series(
     return SeriesOutcome(tuple(series.touched.values()), tuple(series.timers), steps, frozenset(fingerprints))
 
 
-OF_ONE_ALERT = Trigger | SourceAlert | WindowEnd | SourceEnd | Withdrawn | SilenceEnd
+OF_ONE_ALERT = Trigger | SourceAlert | WindowEnd | SourceEnd | Withdrawn | SilenceEnd | SnoozeEnd
 """The events whose key is a fingerprint."""
 
 
@@ -221,12 +223,8 @@ def _apply(item: Decoded, episodes: Episodes, configuration: Configuration, seri
             episodes.source_resolved(event.key, payload.starts_at, origin)
         case SourceAlert():
             episodes.source_firing(event.key, of_source(payload), origin)
-        case WindowEnd():
-            episodes.window_end(event.key, payload, origin)
-        case SourceEnd():
-            episodes.source_end(event.key, payload, origin)
-        case SilenceEnd():
-            episodes.silence_end(event.key, payload, origin)
+        case WindowEnd() | SourceEnd() | SilenceEnd() | SnoozeEnd():
+            _timer(event, payload, episodes, origin)
         case Withdrawn():
             reason = Reason(payload.reason)
             if reason not in STATES or _ended(configuration, payload.rule_id) is not None:
@@ -237,6 +235,18 @@ def _apply(item: Decoded, episodes: Episodes, configuration: Configuration, seri
                     episodes.occurrence(outcome.fingerprint, outcome.occurrence, origin)
                 else:
                     episodes.clear(outcome.fingerprint, outcome.reason, outcome.resolution, origin, value=outcome.value)
+
+
+def _timer(event: ClaimedEvent, timer: OfAlert, episodes: Episodes, origin: Origin) -> None:
+    match timer:
+        case WindowEnd():
+            episodes.window_end(event.key, timer, origin)
+        case SourceEnd():
+            episodes.source_end(event.key, timer, origin)
+        case SilenceEnd():
+            episodes.silence_end(event.key, timer, origin)
+        case SnoozeEnd():
+            episodes.snooze_end(event.key, timer, origin)
 
 
 def _trigger(

@@ -64,6 +64,8 @@ NEEDED = {
     ("DELETE", f"/silences/{ID}"): "responder",
     ("POST", f"/alerts/{ID}/acknowledge"): "responder",
     ("POST", f"/alerts/{ID}/resolve"): "responder",
+    ("POST", f"/alerts/{ID}/snooze"): "responder",
+    ("POST", f"/alerts/{ID}/assign"): "responder",
     ("POST", f"/alerts/{ID}/comment"): "responder",
     ("POST", f"/alerts/{ID}/verdict"): "responder",
     ("GET", f"/alerts/{ID}/verdicts"): "viewer",
@@ -196,7 +198,7 @@ def test_a_refusal_never_repeats_the_token(api: Api) -> None:
 
 
 ABSENT = [
-    ("POST", f"/alerts/{ID}/snooze", 404),
+    ("POST", f"/alerts/{ID}/escalate", 404),
     ("GET", "/frameworks/", 404),
     ("GET", "/frameworks/1", 404),
     ("GET", f"/frameworks/{ID}x", 404),

@@ -10,9 +10,9 @@ import pytest
 
 from convex_common.domain.alert import Alert, Event, Reason, Resolution, Status
 from convex_common.domain.change import Cause, Changes
-from convex_common.domain.transitions import acknowledge, judge, resolve
+from convex_common.domain.transitions import acknowledge, assign, judge, resolve, snooze
 from convex_common.domain.verdict import Verdict
-from convex_common.errors import Conflict
+from convex_common.errors import Conflict, Invalid
 from tests.unit.common.domain.test_channel import an_alert
 from tests.unit.processor.world import START, a_channel
 
@@ -100,3 +100,53 @@ def test_the_last_word_of_a_person_takes_the_place_of_the_one_before() -> None:
 def test_the_same_verdict_again_is_no_change() -> None:
     alert = an_alert(verdicts_useful=1)
     assert judge(alert, "ann", Verdict.USEFUL, Verdict.USEFUL, LATER) == Changes()
+
+
+def test_a_snooze_says_by_whom_and_until_when_and_leaves_the_status() -> None:
+    alert = an_alert(status=Status.ACKNOWLEDGED, version=3)
+    changes = snooze(alert, "ann", LATER, START)
+    (after,), (entry,) = changes.updated, changes.entries
+    assert (after.status, after.snoozed_by, after.snoozed_until, after.version) == (alert.status, "ann", LATER, 4)
+    assert (entry.event, entry.reason, entry.actor) == (Event.SNOOZED, Reason.SNOOZED_BY_PERSON, "ann")
+    assert snooze(after, "ann", LATER, START) == Changes(), "the same again changes nothing"
+    (awake,) = snooze(after, "ben", None, START).updated
+    assert (awake.snoozed_by, awake.snoozed_until, awake.version) == (None, None, 5)
+
+
+@pytest.mark.parametrize(
+    ("alert", "until", "refused"),
+    [
+        pytest.param(an_alert(), START, Invalid, id="now"),
+        pytest.param(an_alert(), START - dt.timedelta(seconds=1), Invalid, id="in the past"),
+        pytest.param(an_alert(), START + dt.timedelta(days=30, seconds=1), Invalid, id="too far off"),
+        pytest.param(an_alert(status=Status.RESOLVED), LATER, Conflict, id="resolved"),
+        pytest.param(an_alert(), None, Conflict, id="not snoozed"),
+    ],
+)
+def test_a_snooze_that_cannot_be(alert: Alert, until: dt.datetime | None, refused: type[Exception]) -> None:
+    with pytest.raises(refused):
+        snooze(alert, "ann", until, START)
+
+
+@pytest.mark.parametrize("act", [acknowledged, resolved])
+def test_who_acts_ends_the_snooze(act: Callable[[Alert], Changes]) -> None:
+    (after,) = act(an_alert(snoozed_by="ben", snoozed_until=LATER)).updated
+    assert (after.snoozed_by, after.snoozed_until) == (None, None)
+
+
+def test_an_assignment_tells_the_assignee_unless_they_took_it() -> None:
+    given = assign(an_alert(version=2), "ann", "ben")
+    (after,), (entry,), (told,) = given.updated, given.entries, given.personal
+    assert (after.assigned_to, after.version, told.user_id, told.cause) == ("ben", 3, "ben", Cause.ASSIGNED)
+    assert (entry.event, entry.reason, dict(entry.detail)) == (
+        Event.ASSIGNED,
+        Reason.ASSIGNED_BY_PERSON,
+        {"assigned_to": "ben"},
+    )
+    assert assign(after, "cleo", "ben") == Changes()
+    taken = assign(after, "cleo", "cleo")
+    assert (taken.personal, taken.entries[0].detail["instead_of"]) == ((), "ben")
+    (nobodys,) = assign(after, "ann", None).entries
+    assert (nobodys.alert.assigned_to, nobodys.reason) == (None, Reason.UNASSIGNED_BY_PERSON)
+    with pytest.raises(Conflict):
+        assign(an_alert(status=Status.RESOLVED), "ann", "ben")

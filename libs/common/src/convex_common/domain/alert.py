@@ -75,6 +75,12 @@ class Reason(StrEnum):
     SILENCE_ENDED = "silence_ended"
     JUDGED_USEFUL = "judged_useful"
     JUDGED_FALSE_ALARM = "judged_false_alarm"
+    SNOOZED_BY_PERSON = "snoozed_by_person"
+    UNSNOOZED_BY_PERSON = "unsnoozed_by_person"
+    SNOOZED = "snoozed"
+    SNOOZE_ENDED = "snooze_ended"
+    ASSIGNED_BY_PERSON = "assigned_by_person"
+    UNASSIGNED_BY_PERSON = "unassigned_by_person"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +122,9 @@ class Alert:
     source_ends_at: dt.datetime | None = None
     silenced_by: uuid.UUID | None = None
     silenced_until: dt.datetime | None = None
+    snoozed_by: str | None = None
+    snoozed_until: dt.datetime | None = None
+    assigned_to: str | None = None
     version: int = 1
     verdicts_useful: int = 0
     verdicts_false_alarm: int = 0
@@ -124,6 +133,11 @@ class Alert:
     def is_open(self) -> bool:
         """Firing or acknowledged."""
         return self.status is not Status.RESOLVED
+
+    @property
+    def is_snoozed(self) -> bool:
+        """Nobody is told of it: until a timer, a person or the alert's own end takes the snooze away."""
+        return self.snoozed_until is not None
 
     @property
     def window_ends_at(self) -> dt.datetime | None:
@@ -168,6 +182,9 @@ def as_wire(alert: Alert) -> bytes:
             "resolution_notes": alert.resolution_notes,
             "silenced_by": alert.silenced_by,
             "silenced_until": alert.silenced_until,
+            "snoozed_by": alert.snoozed_by,
+            "snoozed_until": alert.snoozed_until,
+            "assigned_to": alert.assigned_to,
             "verdicts": {"useful": alert.verdicts_useful, "false_alarm": alert.verdicts_false_alarm},
             "version": alert.version,
         }

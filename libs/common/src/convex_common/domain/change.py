@@ -23,6 +23,7 @@ class Cause(StrEnum):
     ESCALATION = "escalation"
     RESOLVED = "resolved"
     TEST = "test"
+    ASSIGNED = "assigned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,15 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Personal:
+    """Something about an alert for one person's in-app inbox, whatever the channels are."""
+
+    alert: Alert
+    user_id: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timer:
     """Something to look at again at `due_at`; setting it anew moves it. `due_at` None takes it away."""
 
@@ -79,6 +89,7 @@ class Changes:
     notices: tuple[Notice, ...] = ()
     timers: tuple[Timer, ...] = ()
     judged: tuple[Judged, ...] = ()
+    personal: tuple[Personal, ...] = ()
 
     @classmethod
     def of(cls, parts: Iterable[Self]) -> Self:

@@ -9,14 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
+from convex_common.alert_timers import with_snoozes
 from convex_common.contracts import DELIVERIES_DUE, MAX_DELIVERIES, DeliveryIds
 from convex_common.domain.alert import Alert, Event, as_wire
 from convex_common.domain.audit import Act, differences
 from convex_common.domain.change import Changes
 from convex_common.domain.channel import Channel
-from convex_common.domain.transitions import acknowledge, comment, judge, resolve
+from convex_common.domain.transitions import acknowledge, assign, comment, judge, resolve, snooze
 from convex_common.domain.verdict import Verdict
-from convex_common.errors import ConvexError, NotFound, PreconditionFailed
+from convex_common.errors import ConvexError, Invalid, NotFound, PreconditionFailed
 from convex_common.ids import Ids
 from convex_common.logging import bound
 from convex_common.ports import FeedPublisher, HintSender
@@ -25,21 +26,23 @@ from convex_common.postgres.alert_store import lock_many, save
 from convex_common.postgres.audit import record_now
 from convex_common.postgres.configuration import load_channels
 from convex_common.postgres.database import Connection, Database
+from convex_common.postgres.members import is_member
 from convex_common.tracing import new_traceparent
 
 log = logging.getLogger(__name__)
 
 Keep = Callable[[Connection, bytes], None]
 """Stores what is answered, an alert's JSON, in the transaction of the action."""
-TOLD = ("status", "resolution_notes")
+TOLD = ("status", "resolution_notes", "snoozed_until", "assigned_to")
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What an action may look up, read when it asks: the channels, and what a person has said of an alert."""
+    """What an action may look up, read when it asks: the channels, who belongs here, what a person has said of it."""
 
     channels: Callable[[], tuple[Channel, ...]]
     verdict: Callable[[uuid.UUID, str], Verdict | None]
+    is_member: Callable[[str], bool]
 
 
 Decide = Callable[[Alert, Known], Changes]
@@ -72,6 +75,26 @@ def resolving(user_id: str, notes: str | None, now: dt.datetime) -> Decide:
 def judging(user_id: str, verdict: Verdict, now: dt.datetime) -> Decide:
     """Whether it was worth being told, says a person."""
     return lambda alert, known: judge(alert, user_id, verdict, known.verdict(alert.id, user_id), now)
+
+
+def snoozing(user_id: str, until: dt.datetime | None, now: dt.datetime) -> Decide:
+    """Nobody is told of it until then; None ends that."""
+
+    def decide(alert: Alert, _: Known) -> Changes:
+        return snooze(alert, user_id, until, now)
+
+    return decide
+
+
+def assigning(user_id: str, assignee: str | None) -> Decide:
+    """Who is to look after it; a member of the workspace, or nobody in particular."""
+
+    def decide(alert: Alert, known: Known) -> Changes:
+        if assignee is not None and not known.is_member(assignee):
+            raise Invalid("user_id", "is no member of this workspace", cure="the list of members names them")
+        return assign(alert, user_id, assignee)
+
+    return decide
 
 
 def commenting(user_id: str, text: str) -> Decide:
@@ -143,6 +166,7 @@ class AlertActions:
             known = Known(
                 channels=cache(lambda: load_channels(connection)),
                 verdict=partial(verdicts.of_person, connection, workspace_id),
+                is_member=cache(partial(is_member, connection, workspace_id)),
             )
             done: list[Done] = []
             changes: list[Changes] = []
@@ -157,7 +181,7 @@ class AlertActions:
                 except ConvexError as error:
                     done.append(Done(alert_id, None, error))
                     continue
-                changes.append(decided)
+                changes.append(with_snoozes(decided, now))
                 acts.extend(_acts(alert, decided))
                 done.append(Done(alert_id, as_wire(decided.entries[-1].alert if decided.entries else alert)))
             record_now(connection, workspace_id, *acts)
@@ -165,7 +189,7 @@ class AlertActions:
             written = save(connection, workspace_id, whole, self._ids, now)
             finish(connection, done)
             events = written.live_events()
-        self._publisher.publish(events)
+        self._publisher.publish([*events, *written.personal])
         for start in range(0, len(written.delivery_ids), MAX_DELIVERIES):
             chunk = written.delivery_ids[start : start + MAX_DELIVERIES]
             self._sender.send(DELIVERIES_DUE, DeliveryIds(tuple(map(str, chunk))), traceparent)

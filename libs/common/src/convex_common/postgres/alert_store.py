@@ -15,11 +15,12 @@ from typing import Any, Protocol
 import msgspec
 from psycopg.types.numeric import Int2, Int4, Int8
 
+from convex_common import in_app
 from convex_common.domain.alert import Alert, as_wire
-from convex_common.domain.change import Changes, Entry, Notice, Timer
+from convex_common.domain.change import Changes, Entry, Notice, Personal, Timer
 from convex_common.domain.facets import touched
 from convex_common.domain.verdict import Judged
-from convex_common.feed import LiveEvent, event_frame
+from convex_common.feed import LiveEvent, LiveNotification, event_frame
 from convex_common.ids import Ids, milliseconds
 from convex_common.postgres.alert_rows import COLUMNS, SELECTED, alert_of, array_parameter, columns_of, unpacked
 from convex_common.postgres.database import Connection
@@ -85,6 +86,12 @@ FROM unnest(%(alert_id)b::uuid[], %(user_id)b::text[], %(verdict)b::text[], %(at
     AS u(alert_id, user_id, verdict, at)
 ON CONFLICT (workspace_id, alert_id, user_id) DO UPDATE SET verdict = excluded.verdict, at = excluded.at"""
 
+TELL = """INSERT INTO user_notifications
+    (workspace_id, id, user_id, notification_id, alert_id, cause, title, data, created_at)
+SELECT %(workspace)s, u.id, u.user_id, u.id, u.alert_id, u.cause, u.title, u.data, %(now)s
+FROM unnest(%(id)b::uuid[], %(user_id)b::text[], %(alert_id)b::uuid[], %(cause)b::text[], %(title)b::text[],
+            %(data)b::bytea[]) AS u(id, user_id, alert_id, cause, title, data)"""
+
 LOG = """WITH f AS (
     UPDATE workspace_feed SET next_offset = next_offset + %(wanted)s WHERE workspace_id = %(workspace)s
     RETURNING next_offset - %(wanted)s AS base, epoch),
@@ -117,6 +124,8 @@ class Written:
     position: Cursor | None
     frames: tuple[tuple[Entry, bytes], ...]
     workspace_id: uuid.UUID
+    personal: tuple[LiveNotification, ...] = ()
+    """What to publish to single people after the commit."""
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -171,9 +180,10 @@ def save(connection: Connection, workspace_id: uuid.UUID, changes: Changes, ids:
     delivery_ids = _save_notices(connection, workspace_id, changes.notices, ids, now)
     _save_timers(connection, workspace_id, changes.timers)
     _save_judged(connection, workspace_id, changes.judged)
+    personal = _save_personal(connection, workspace_id, changes.personal, ids, now)
     frames = tuple((entry, as_wire(entry.alert)) for entry in changes.entries)
     position = _save_log(connection, workspace_id, frames, log_ids, now) if frames else None
-    return Written(delivery_ids, position, frames, workspace_id)
+    return Written(delivery_ids, position, frames, workspace_id, personal)
 
 
 def _save_alerts(connection: Connection, workspace_id: uuid.UUID, changes: Changes) -> None:
@@ -262,6 +272,36 @@ def _save_judged(connection: Connection, workspace_id: uuid.UUID, judged: Sequen
             },
             binary=True,
         )
+
+
+def _save_personal(
+    connection: Connection, workspace_id: uuid.UUID, personal: Sequence[Personal], ids: Ids, now: dt.datetime
+) -> tuple[LiveNotification, ...]:
+    if not personal:
+        return ()
+    made = [(one, as_wire(one.alert), row_id) for one, row_id in zip(personal, ids.take(len(personal)), strict=True)]
+    connection.execute(
+        TELL,
+        {
+            "workspace": workspace_id,
+            "now": now,
+            "id": [row_id for _, _, row_id in made],
+            "user_id": [one.user_id for one in personal],
+            "alert_id": [one.alert.id for one in personal],
+            "cause": [one.cause.value for one in personal],
+            "title": [one.alert.title for one in personal],
+            "data": [data for _, data, _ in made],
+        },
+        binary=True,
+    )
+    return tuple(
+        LiveNotification(
+            workspace_id,
+            (one.user_id,),
+            in_app.frame(row_id, one.alert.id, one.cause.value, one.alert.title, data, now),
+        )
+        for one, data, row_id in made
+    )
 
 
 def _save_log(

@@ -32,13 +32,15 @@ class Filter:
     severities: tuple[str, ...] = ()
     alert_type: str | None = None
     since: dt.datetime | None = None
+    assigned_to: str | None = None
     text: str | None = None
 
     def spelled(self) -> str:
         """The filter in words that are the same for what asks for the same, and different otherwise."""
         since = self.since.astimezone(dt.UTC).isoformat() if self.since else None
         statuses, severities = (",".join(sorted({*each})) for each in (self.statuses, self.severities))
-        return repr((str(self.framework_id), statuses, severities, self.alert_type, since, self.text or None))
+        asked = (str(self.framework_id), statuses, severities, self.alert_type, since, self.assigned_to)
+        return repr((*asked, self.text or None))
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """As SQL."""
@@ -53,6 +55,8 @@ class Filter:
             found.append(alerts.c.alert_type == self.alert_type)
         if self.since is not None:
             found.append(alerts.c.triggered_at >= self.since)
+        if self.assigned_to is not None:
+            found.append(alerts.c.assigned_to == self.assigned_to)
         if self.text:
             searched = (alerts.c.title, alerts.c.rule_name, cast(alerts.c.labels, Text))
             found.append(or_(*(column.icontains(self.text, autoescape=True) for column in searched)))

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from convex_common.domain.role import Role
+from convex_common.postgres.database import Connection
 from convex_common.postgres.tables import members
 
 
@@ -54,6 +55,12 @@ async def missing(connection: AsyncConnection, workspace_id: uuid.UUID, user_ids
     """Those of the users who are no members."""
     query = select(members.c.user_id).where(members.c.workspace_id == workspace_id, members.c.user_id.in_(user_ids))
     return set(user_ids) - set((await connection.execute(query)).scalars())
+
+
+def is_member(connection: Connection, workspace_id: uuid.UUID, user_id: str) -> bool:
+    """Whether this user belongs to the workspace, until the transaction ends."""
+    query = "SELECT 1 FROM members WHERE workspace_id = %s AND user_id = %s FOR KEY SHARE"
+    return connection.execute(query, (workspace_id, user_id)).fetchone() is not None
 
 
 async def find(connection: AsyncConnection, workspace_id: uuid.UUID, user_id: str) -> Member | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ import typer
 from convex_alerts.cli import names, output
 from convex_alerts.cli.command import FAILED, Session, application, command
 
-app = application("What is wrong: list, show, watch live, acknowledge, resolve.")
+app = application("What is wrong: list, show, watch live, acknowledge, resolve, snooze, assign.")
 
 MOST = 500
 
@@ -30,9 +31,17 @@ Framework = Annotated[
     str | None, typer.Option(help="Of this framework alone.", autocompletion=names.completing("frameworks"))
 ]
 
+
+def _state(row: output.Row) -> str:
+    """Its status, or why nobody is told of it."""
+    if row.get("snoozed_until") and row["status"] != "resolved":
+        return "snoozed"
+    return "silenced" if row.get("silenced_by") and row["status"] == "firing" else str(row["status"])
+
+
 COLUMNS: list[output.Column] = [
     ("severity", "severity"),
-    ("status", lambda row: "silenced" if row.get("silenced_by") and row["status"] == "firing" else row["status"]),
+    ("status", _state),
     ("age", lambda row: output.age(row["triggered_at"])),
     ("times", "occurrences"),
     ("value", "current_value"),
@@ -111,6 +120,40 @@ def resolve(
 ) -> None:
     """Resolve alerts; they stay closed until their condition has cleared once."""
     _act(session, alert_ids, "resolve", {"notes": notes} if notes else {})
+
+
+@command(app)
+def snooze(
+    session: Session,
+    alert_ids: AlertIds,
+    lasts: Annotated[
+        str | None, typer.Option("--for", metavar="LENGTH", help="Such as 30m, 4h, 2d; at most 30d.")
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Such as 2026-01-31T09:00Z."),
+    ] = None,
+    end: Annotated[bool, typer.Option("--end", help="End their snoozes now.")] = False,
+) -> None:
+    """Snooze alerts: nobody is told of them until then, and everybody again of those that are still open."""
+    if sum((lasts is not None, until is not None, end)) != 1:
+        raise typer.BadParameter("give one of --for, --until and --end")
+    ends = datetime.now(UTC) + timedelta(seconds=names.seconds(lasts) or 0) if lasts else until and names.time(until)
+    _act(session, alert_ids, "snooze", {"until": ends.isoformat() if ends else None})
+
+
+@command(app)
+def assign(
+    session: Session,
+    alert_ids: AlertIds,
+    to: Annotated[str | None, typer.Option(metavar="USER", help="The id of a member; without it to oneself.")] = None,
+    nobody: Annotated[bool, typer.Option("--nobody", help="Take them from whoever has them.")] = False,
+) -> None:
+    """Assign alerts to a member, who finds that in their inbox; to oneself unless told otherwise."""
+    if to is not None and nobody:
+        raise typer.BadParameter("--to and --nobody exclude one another")
+    user = None if nobody else to or session.client.get("me")["user_id"]
+    _act(session, alert_ids, "assign", {"user_id": user})
 
 
 @command(app)

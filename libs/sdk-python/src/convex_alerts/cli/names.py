@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import typer
 
-from convex_alerts.cli.command import WRONG, Session
+from convex_alerts.cli.command import WRONG, Session, fail
 
 
 def is_id(text: str) -> bool:
@@ -57,6 +58,14 @@ def seconds(text: str | None) -> int | None:
     if not number.isascii() or not number.isdigit():
         raise typer.BadParameter(f"{text!r} is no length of time: write 90, 90s, 15m, 2h or 1d")
     return int(number) * (size or 1)
+
+
+def time(text: str) -> datetime:
+    """ISO 8601; without a zone it is of this machine."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        fail(f"{text!r} is no time: write 2026-01-31T22:00Z", WRONG)
 
 
 def completing(collection: str, field: str = "name", **filters: Any) -> Callable[[str], list[tuple[str, str]]]:

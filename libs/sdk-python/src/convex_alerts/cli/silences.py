@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from convex_alerts.cli import names, output
-from convex_alerts.cli.command import WRONG, Session, application, command, fail
+from convex_alerts.cli.command import Session, application, command
 
 app = application("What nobody is told about for a while: list, show, create, preview, expire.")
 
@@ -108,8 +108,8 @@ def _draft(
 ) -> dict[str, Any]:
     if (for_ is None) == (until is None):
         raise typer.BadParameter("say how long: --for 2h, or --until 2026-01-31T22:00Z")
-    starts = _time(begin) if begin else None
-    ends = _time(until) if until else (starts or datetime.now(UTC)) + timedelta(seconds=names.seconds(for_) or 0)
+    starts = names.time(begin) if begin else None
+    ends = names.time(until) if until else (starts or datetime.now(UTC)) + timedelta(seconds=names.seconds(for_) or 0)
     draft = {
         "matchers": [matcher(text) for text in matchers],
         "starts_at": starts and starts.isoformat(),
@@ -118,11 +118,3 @@ def _draft(
         "timezone": timezone,
     }
     return {name: value for name, value in draft.items() if value is not None}
-
-
-def _time(text: str) -> datetime:
-    """ISO 8601; without a zone it is of this machine."""
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        fail(f"{text!r} is no time: write 2026-01-31T22:00Z", WRONG)

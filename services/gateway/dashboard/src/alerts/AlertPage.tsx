@@ -31,6 +31,7 @@ import { Refused } from "../session/session";
 import { useApi } from "../session/useApi";
 import styles from "./AlertPage.module.css";
 import { ResolveDialog } from "./ResolveDialog";
+import { SnoozeAndAssign } from "./SnoozeAndAssign";
 import { Timeline } from "./Timeline";
 import { Verdict } from "./Verdict";
 
@@ -192,6 +193,7 @@ function Shown({ alert }: { alert: Alert }) {
               ]}
             />
           </Section>
+          {alert.status === "resolved" ? null : <SnoozeAndAssign alert={alert} />}
           <Verdict alert={alert} />
           {labels.length > 0 ? (
             <Section title="Labels">

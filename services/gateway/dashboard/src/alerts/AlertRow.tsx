@@ -2,6 +2,7 @@ import type { Alert } from "@convex-alerts/client";
 import { Link } from "@tanstack/react-router";
 import { memo } from "react";
 import { Button, classes, SeverityBadge, TimeAgo } from "../design";
+import { soon } from "../design/time";
 import { type Action, isPossible } from "../live/useActions";
 import { number } from "../live/words";
 import styles from "./AlertRow.module.css";
@@ -80,7 +81,7 @@ export const AlertRow = memo(function AlertRow(props: AlertRowProps) {
         )}
       </span>
       <span className={styles["state"]}>
-        <span className={styles["status"]}>{alert.status}</span>
+        <span className={styles["status"]}>{alert.snoozed_until ? "snoozed" : alert.status}</span>
         <span className={styles["muted"]}>{who(alert)}</span>
       </span>
       <span className={styles["times"]}>
@@ -108,6 +109,8 @@ export const AlertRow = memo(function AlertRow(props: AlertRowProps) {
 });
 
 function who(alert: Alert): string {
+  if (alert.snoozed_until) return `until ${soon(alert.snoozed_until)}`;
+  if (alert.assigned_to && alert.status !== "resolved") return `for ${alert.assigned_to}`;
   if (alert.status === "acknowledged") return `by ${alert.acknowledged_by ?? "somebody"}`;
   if (alert.status === "resolved") return alert.resolved_by ? `by ${alert.resolved_by}` : "by itself";
   return "";

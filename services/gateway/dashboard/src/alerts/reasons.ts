@@ -1,5 +1,7 @@
 import type { components, TimelineEntry } from "@convex-alerts/client";
 
+import { moment } from "../design/time";
+
 /** The timeline in sentences: what happened, and why somebody was told of it or was not. Pure. */
 
 type Log = Extract<TimelineEntry, { kind: "log" }>;
@@ -31,6 +33,12 @@ const REASONS: Record<string, string> = {
   silenced: "a silence covers it",
   judged_useful: "a person found it useful",
   judged_false_alarm: "a person called it a false alarm",
+  snoozed: "it is snoozed",
+  snooze_ended: "its snooze has ended, and it is still open",
+  snoozed_by_person: "a person snoozed it",
+  unsnoozed_by_person: "a person ended its snooze",
+  assigned_by_person: "a person assigned it",
+  unassigned_by_person: "a person took it from whoever had it",
   silence_ended: "the silence that covered it has ended while it was firing",
 };
 
@@ -55,8 +63,13 @@ const EVENTS: Record<string, string> = {
   judged: "Judged",
 };
 
-/** A verdict is an event of its own words. */
-const JUDGED: Record<string, string> = { judged_useful: "Found useful", judged_false_alarm: "Called a false alarm" };
+/** What people did in words of its own. */
+const DONE: Record<string, string> = {
+  judged_useful: "Found useful",
+  judged_false_alarm: "Called a false alarm",
+  unsnoozed_by_person: "Snooze ended",
+  unassigned_by_person: "No longer assigned",
+};
 
 const CAUSES: Record<string, string> = {
   fired: "of its firing",
@@ -114,12 +127,14 @@ function ofLog(entry: Log): Moment {
   const { event, reason, actor, count } = entry;
   const by = actor ? ` by ${actor}` : "";
   const why = [reason ? because(reason) : "", withheld(entry.detail)].filter(Boolean).join("; ");
-  const notes = entry.detail["notes"] ?? entry.detail["text"];
+  const until = entry.detail["snoozed_until"];
+  const told = typeof until === "string" ? `until ${moment(until)}` : entry.detail["assigned_to"];
+  const notes = entry.detail["notes"] ?? entry.detail["text"] ?? told;
   return {
     id: entry.id,
     at: entry.at,
-    title: `${(reason && JUDGED[reason]) ?? EVENTS[event] ?? event.replaceAll("_", " ")}${by}`,
-    why: actor && reason && (reason.endsWith("_by_person") || reason in JUDGED) ? withheld(entry.detail) : why,
+    title: `${(reason && DONE[reason]) ?? EVENTS[event] ?? event.replaceAll("_", " ")}${by}`,
+    why: actor && reason && (reason.endsWith("_by_person") || reason in DONE) ? withheld(entry.detail) : why,
     weight: event === "suppressed" ? "withheld" : actor ? "person" : "plain",
     attempts: [],
     deliveries: [],

@@ -65,3 +65,7 @@ const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 export const moment = (time: string | number): string => MOMENT.format(new Date(time));
 export const clock = (time: string | number): string => CLOCK.format(new Date(time));
 export const day = (time: string | number): string => DAY.format(new Date(time));
+
+/** A time of today by its clock alone. */
+export const soon = (time: string): string =>
+  new Date(time).toDateString() === new Date().toDateString() ? clock(time) : moment(time);

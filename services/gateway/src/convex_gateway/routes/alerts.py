@@ -21,7 +21,16 @@ from convex_common.domain.rule import AlertType
 from convex_common.domain.severity import Severity
 from convex_common.errors import Invalid, NotFound
 from convex_common.postgres import alerts_query, timeline, verdicts
-from convex_common.postgres.alert_actions import Decide, Done, acknowledging, commenting, judging, resolving
+from convex_common.postgres.alert_actions import (
+    Decide,
+    Done,
+    acknowledging,
+    assigning,
+    commenting,
+    judging,
+    resolving,
+    snoozing,
+)
 from convex_common.redis.cache.cache import Loaded
 from convex_common.redis.cache.classes import ALERTS
 from convex_gateway.operations import Authorized, Resource
@@ -31,16 +40,19 @@ from convex_gateway.shapes.alerts import (
     Acknowledgement,
     Alert,
     AlertPage,
+    Assignment,
     BulkAction,
     BulkAnswer,
     Comment,
     Resolution,
+    Snooze,
     TimelinePage,
     VerdictGiven,
     VerdictPage,
     faults,
+    snooze_faults,
 )
-from convex_gateway.shapes.body import Moment
+from convex_gateway.shapes.body import Moment, UserId
 
 resource = Resource("alerts")
 
@@ -75,6 +87,7 @@ async def list_alerts(
     severity: Annotated[list[Severity] | None, Query(description="One or more")] = None,
     alert_type: AlertType | None = None,
     since: Annotated[Moment | None, Query(description="Triggered at this time or later")] = None,
+    assigned_to: Annotated[UserId | None, Query(description="The member who is to look after them")] = None,
     q: Annotated[
         str | None, Query(max_length=200, pattern=NO_NUL, description="Part of title, rule name or labels")
     ] = None,
@@ -86,6 +99,7 @@ async def list_alerts(
         severities=tuple(severity or ()),
         alert_type=alert_type,
         since=since,
+        assigned_to=assigned_to,
         text=q,
     )
     before = asked.after
@@ -167,6 +181,29 @@ async def resolve_alert(
 
 
 @resource.operation(
+    "POST", "/alerts/{alert_id}/snooze", role=Role.RESPONDER, answer=Alert, errors=(409, 412), headers=ETAG
+)
+async def snooze_alert(call: Authorized, alert_id: uuid.UUID, asked: Snooze, if_match: IfMatch = None) -> Response:
+    """Snooze an open alert: nobody is told of it until then, and everybody again if it is still open by that time.
+
+    Another snooze moves its end, and `until` null ends it; so does whoever acknowledges or resolves the alert.
+    """
+    now = dt.datetime.now(dt.UTC)
+    if wrong := snooze_faults(asked.until, now):
+        raise Problems(wrong)
+    return await _act(call, alert_id, "snooze", snoozing(call.principal.user_id, asked.until, now), if_match, now)
+
+
+@resource.operation(
+    "POST", "/alerts/{alert_id}/assign", role=Role.RESPONDER, answer=Alert, errors=(409, 412), headers=ETAG
+)
+async def assign_alert(call: Authorized, alert_id: uuid.UUID, asked: Assignment, if_match: IfMatch = None) -> Response:
+    """Assign an open alert to a member, who finds that in their inbox; `user_id` null takes it from everybody."""
+    now = dt.datetime.now(dt.UTC)
+    return await _act(call, alert_id, "assign", assigning(call.principal.user_id, asked.user_id), if_match, now)
+
+
+@resource.operation(
     "POST", "/alerts/{alert_id}/comment", role=Role.RESPONDER, answer=Alert, errors=(412,), headers=ETAG
 )
 async def comment_on_alert(call: Authorized, alert_id: uuid.UUID, asked: Comment, if_match: IfMatch = None) -> Response:
@@ -204,10 +241,10 @@ async def act_on_alerts(call: Authorized, asked: BulkAction) -> Response:
     Each is as it would be alone: done, or refused and left as it was. What is done is done in one transaction, and each
     alert's change is on its timeline, on the live feed and on the audit log.
     """
-    if wrong := faults(asked):
+    now = dt.datetime.now(dt.UTC)
+    if wrong := faults(asked, now):
         raise Problems(wrong)
-    now, user_id = dt.datetime.now(dt.UTC), call.principal.user_id
-    decide = acknowledging(user_id, now) if asked.action == "acknowledge" else resolving(user_id, asked.notes, now)
+    decide = _decision(asked, call.principal.user_id, now)
     kept = call.keeping(_json)
     done = await asyncio.to_thread(
         partial(
@@ -223,6 +260,18 @@ async def act_on_alerts(call: Authorized, asked: BulkAction) -> Response:
         if one.alert is not None:
             _responded(call, asked.action, _glance(one.alert), now)
     return _json(_outcomes(done))
+
+
+def _decision(asked: BulkAction, user_id: str, now: dt.datetime) -> Decide:
+    match asked.action:
+        case "acknowledge":
+            return acknowledging(user_id, now)
+        case "resolve":
+            return resolving(user_id, asked.notes, now)
+        case "snooze":
+            return snoozing(user_id, asked.until, now)
+        case "assign":
+            return assigning(user_id, asked.user_id)
 
 
 async def _act(

@@ -10,9 +10,10 @@ from pydantic import BaseModel, Field
 
 from convex_common.domain.alert import Event, Reason, Status
 from convex_common.domain.severity import Severity
+from convex_common.domain.transitions import snooze_fault
 from convex_common.domain.verdict import Verdict
 from convex_gateway.problems import FieldError
-from convex_gateway.shapes.body import Answer, Body, Words
+from convex_gateway.shapes.body import Answer, Body, Moment, UserId, Words
 from convex_gateway.shapes.problem import Problem
 
 
@@ -49,6 +50,9 @@ class Alert(Answer):
     resolution_notes: str | None
     silenced_by: uuid.UUID | None = Field(default=None, description="The silence that keeps people from being told")
     silenced_until: dt.datetime | None = Field(default=None, description="When that ends")
+    snoozed_by: str | None = Field(default=None, description="Who wants nobody to be told of it for a while")
+    snoozed_until: dt.datetime | None = Field(default=None, description="When people are told again, if it is open")
+    assigned_to: str | None = Field(default=None, description="The member who is to look after it")
     verdicts: VerdictCount = Field(description="What people said of it")
     version: int = Field(description="Give it as If-Match with a change")
 
@@ -70,6 +74,22 @@ class Resolution(Body):
     """How it was resolved."""
 
     notes: Words | None = None
+
+
+Until = Annotated[Moment | None, Field(description="A time within 30 days; null ends the snooze")]
+Assignee = Annotated[UserId | None, Field(description="A member of the workspace; null for nobody in particular")]
+
+
+class Snooze(Body):
+    """For how long nobody is to be told of it."""
+
+    until: Until
+
+
+class Assignment(Body):
+    """Who is to look after it."""
+
+    user_id: Assignee
 
 
 class Comment(Body):
@@ -103,11 +123,23 @@ class BulkAction(Body):
     """What to do to which alerts."""
 
     ids: Annotated[list[uuid.UUID], Field(min_length=1, max_length=500)]
-    action: Literal["acknowledge", "resolve"]
+    action: Literal["acknowledge", "resolve", "snooze", "assign"]
     notes: Words | None = Field(default=None, description="With `resolve`: how they were resolved")
+    until: Moment | None = Field(default=None, description="With `snooze`: a time within 30 days; null ends the snooze")
+    user_id: UserId | None = Field(default=None, description="With `assign`: a member; null for nobody in particular")
 
 
-def faults(asked: BulkAction) -> list[FieldError]:
+_FIELDS = {"notes": ("resolve", False), "until": ("snooze", True), "user_id": ("assign", True)}
+"""Which action a field goes with, and whether that needs it."""
+
+
+def snooze_faults(until: dt.datetime | None, now: dt.datetime) -> list[FieldError]:
+    """What is wrong with the end of a snooze."""
+    fault = None if until is None else snooze_fault(until, now)
+    return [] if fault is None else [FieldError(field="until", message=fault)]
+
+
+def faults(asked: BulkAction, now: dt.datetime) -> list[FieldError]:
     """What of it does not hold together."""
     seen: set[uuid.UUID] = set()
     wrong: list[FieldError] = []
@@ -115,9 +147,12 @@ def faults(asked: BulkAction) -> list[FieldError]:
         if alert_id in seen:
             wrong.append(FieldError(field=f"ids[{place}]", message="is there twice"))
         seen.add(alert_id)
-    if asked.notes is not None and asked.action != "resolve":
-        wrong.append(FieldError(field="notes", message="goes with the action resolve"))
-    return wrong
+    for name, (action, needed) in _FIELDS.items():
+        if asked.action != action and getattr(asked, name) is not None:
+            wrong.append(FieldError(field=name, message=f"goes with the action {action}"))
+        if asked.action == action and needed and name not in asked.model_fields_set:
+            wrong.append(FieldError(field=name, message=f"is missing; the action {action} needs it, or null"))
+    return wrong + snooze_faults(asked.until, now)
 
 
 class BulkOutcome(Answer):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import Final, Protocol
 
 import msgspec
 
+from convex_common import in_app
 from convex_common.errors import StoreUnavailable
-from convex_common.feed import LiveMessage, LiveNotification, notification_frame
+from convex_common.feed import LiveMessage, LiveNotification
 from convex_common.postgres.database import Database
 from convex_notifier.domain import answer
 from convex_notifier.domain.answer import Answer
@@ -61,21 +61,8 @@ class InApp:
                 )
         except StoreUnavailable as error:
             return answer.unavailable(str(error))
-        self._publisher.publish([LiveNotification(message.workspace_id, users, _frame(message, title))])
-        return answer.accepted()
-
-
-def _frame(message: Message, title: str) -> bytes:
-    """As in the inbox, without what differs between people: the row's id and whether it was read."""
-    return notification_frame(
-        msgspec.json.encode(
-            {
-                "notification_id": message.notification_id,
-                "alert_id": message.alert_id,
-                "cause": message.cause,
-                "title": title,
-                "data": msgspec.Raw(message.alert),
-                "created_at": message.created_at.astimezone(dt.UTC),
-            }
+        frame = in_app.frame(
+            message.notification_id, message.alert_id, message.cause, title, message.alert, message.created_at
         )
-    )
+        self._publisher.publish([LiveNotification(message.workspace_id, users, frame)])
+        return answer.accepted()

@@ -102,6 +102,8 @@ def of(message: Message, public_url: str | None) -> Summary:
 
 def _lead(message: Message, alert: _Alert) -> str:
     lasted = _lasted(alert, message.created_at)
+    if message.reason == "snooze_ended":
+        return f"It was snoozed, and is still open after {lasted}."
     match message.cause:
         case "fired" if message.reason == "severity_raised":
             return f"Its severity has risen to {alert.severity}."

@@ -10,14 +10,14 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from convex_common.alert_timers import look_again, no_more
 from convex_common.domain.alert import Alert, Event, Reason, Resolution
 from convex_common.domain.change import Cause, Changes, Entry, Notice, Timer
 from convex_common.domain.channel import Channel
-from convex_common.domain.fingerprint import shard_of
 from convex_common.domain.notice import announce, take_back
 from convex_common.domain.rule import Rule
 from convex_common.domain.silence import Silence, Silenced, silenced
-from convex_common.events import SilenceEnd, SourceEnd, WindowEnd, encode
+from convex_common.events import SilenceEnd, SnoozeEnd, SourceEnd, WindowEnd
 from convex_common.ids import after as id_after
 from convex_processor.domain import suppression
 from convex_processor.domain.occurrence import Occurrence
@@ -82,8 +82,8 @@ class Episodes:
         if verdict.notify is None and verdict.move in (Move.FOLD, Move.STAY_CLOSED):
             self._count_fold(fingerprint, verdict.reason, occurrence, origin)
             return
-        if latest is not None and verdict.move is Move.FOLD and self._stays_silenced(latest, verdict):
-            self._count_fold(fingerprint, Reason.SILENCED, occurrence, origin)
+        if latest is not None and verdict.move is Move.FOLD and (kept := self._stays_quiet(latest, verdict)):
+            self._count_fold(fingerprint, kept, occurrence, origin)
             return
         self._apply_folds(fingerprint)
         latest = self._latest.get(fingerprint)
@@ -165,9 +165,7 @@ class Episodes:
             return
         verdict = suppression.of_window_end(latest, self._now)
         if verdict is not None:
-            bumped = replace(latest, version=latest.version + 1)
-            rule = self._rules.get(latest.rule_id) if latest.rule_id else None
-            self._told(bumped, verdict, origin, Event.UPDATED, rule.channel_ids if rule else None)
+            self._told_by_rule(replace(latest, version=latest.version + 1), verdict, origin)
         elif latest.is_open and not latest.announced:
             self._watch_window(latest)
 
@@ -184,12 +182,39 @@ class Episodes:
                 self._log(bumped, Event.SUPPRESSED, Reason.SILENCED, origin, detail=_by_silence(bumped))
             self._watch_silence(after)
             return
-        verdict = suppression.of_silence_end(latest, self._now)
+        if latest.snoozed_until is not None and latest.snoozed_until <= self._now:  # its end was silenced
+            self._wake(bumped, origin)
+            return
+        verdict = None if latest.is_snoozed else suppression.of_silence_end(latest, self._now)
         if verdict is not None:
-            rule = self._rules.get(latest.rule_id) if latest.rule_id else None
-            self._told(bumped, verdict, origin, Event.UPDATED, rule.channel_ids if rule else None)
+            self._told_by_rule(bumped, verdict, origin)
         elif after is not latest:
             self._log(bumped, Event.UPDATED, Reason.SILENCE_ENDED, origin)
+
+    def snooze_end(self, fingerprint: bytes, timer: SnoozeEnd, origin: Origin) -> None:
+        """A snooze has ended: whoever is concerned is told that it is still open.
+
+        Where a person ended it early, they are told what was kept from them meanwhile, if anything was.
+        """
+        self._apply_folds(fingerprint)
+        latest = self._latest.get(fingerprint)
+        if latest is None or latest.id != timer.alert_id or not latest.is_open:
+            return
+        if latest.snoozed_until is None:
+            verdict = suppression.of_silence_end(latest, self._now) if timer.early else None
+            if verdict is not None:
+                told = replace(verdict, reason=Reason.SNOOZE_ENDED)
+                self._told_by_rule(replace(latest, version=latest.version + 1), told, origin)
+        elif latest.snoozed_until > self._now:
+            self._watch_snooze(latest)
+        else:
+            self._wake(replace(latest, version=latest.version + 1), origin)
+
+    def _wake(self, alert: Alert, origin: Origin) -> None:
+        """The end of a snooze; where a silence is in effect, that silence's end is what wakes."""
+        if self._silenced(alert) is None:
+            alert = suppression.woken(alert)
+        self._told_by_rule(alert, suppression.of_snooze_end(alert), origin)
 
     def changes(self) -> Changes:
         """All that happened; the batch is over."""
@@ -244,6 +269,11 @@ class Episodes:
         """The latest alert is the one of the greatest id, also where the last one was made by a clock ahead of ours."""
         return self._new_id() if latest is None else id_after(self._new_id(), latest.id)
 
+    def _told_by_rule(self, alert: Alert, verdict: Verdict, origin: Origin) -> None:
+        """Without an occurrence: to the channels of its rule as it is now."""
+        rule = self._rules.get(alert.rule_id) if alert.rule_id else None
+        self._told(alert, verdict, origin, Event.UPDATED, rule.channel_ids if rule else None)
+
     def _told(
         self,
         alert: Alert,
@@ -252,11 +282,11 @@ class Episodes:
         event: Event,
         channel_ids: tuple[uuid.UUID, ...] | None,
     ) -> None:
-        """Notify where the verdict says so and no silence is in effect, and log it."""
+        """Notify where the verdict says so and neither a silence nor a snooze is in effect, and log it."""
         found = self._silenced(alert)
         alert = suppression.marked(alert, found)
-        if found is not None and verdict.notify is not None:
-            verdict = replace(verdict, notify=None, reason=Reason.SILENCED)
+        if verdict.notify is not None and (found is not None or alert.is_snoozed):
+            verdict = replace(verdict, notify=None, reason=Reason.SILENCED if found else Reason.SNOOZED)
         if verdict.notify is not None:
             alert, notice = announce(alert, verdict.notify, verdict.reason, self._now, self._channels, channel_ids)
             self._notices.append(replace(notice, traceparent=origin.traceparent))
@@ -267,12 +297,14 @@ class Episodes:
     def _silenced(self, alert: Alert) -> Silenced | None:
         return silenced(alert, self._silences, self._now) if self._silences else None
 
-    def _stays_silenced(self, alert: Alert, verdict: Verdict) -> bool:
-        """Whether another occurrence is withheld by the silence that the alert shows already, and changes no more."""
-        if verdict.notify is Cause.ESCALATION or alert.silenced_by is None:
-            return False
+    def _stays_quiet(self, alert: Alert, verdict: Verdict) -> Reason | None:
+        """Why another occurrence is withheld and changes no more: by the silence that it shows already, or a snooze."""
+        if verdict.notify is Cause.ESCALATION or not (alert.is_snoozed or alert.silenced_by):
+            return None
         found = self._silenced(alert)
-        return found is not None and suppression.marked(alert, found) is alert
+        if suppression.marked(alert, found) is not alert:
+            return None
+        return Reason.SILENCED if found else Reason.SNOOZED if alert.is_snoozed else None
 
     def _count_fold(self, fingerprint: bytes, reason: Reason, occurrence: Occurrence, origin: Origin) -> None:
         folds = self._folds.get(fingerprint)
@@ -352,34 +384,26 @@ class Episodes:
 
     def _watch_window(self, alert: Alert) -> None:
         """A silent reopening: look again when the window ends."""
-        timer = WindowEnd(alert_id=alert.id)
-        self._timers.append(self._timer(timer.kind, alert, alert.window_ends_at, encode(timer)))
+        if alert.window_ends_at is not None:
+            self._timers.append(look_again(alert, alert.window_ends_at, WindowEnd(alert_id=alert.id)))
 
     def _watch_silence(self, alert: Alert) -> None:
         """Look again when the silence ends."""
         if alert.silenced_until is not None and alert.is_open:
-            timer = SilenceEnd(alert_id=alert.id)
-            self._timers.append(self._timer(timer.kind, alert, alert.silenced_until, encode(timer)))
+            self._timers.append(look_again(alert, alert.silenced_until, SilenceEnd(alert_id=alert.id)))
+
+    def _watch_snooze(self, alert: Alert) -> None:
+        """It was moved, or the clock of the one who fired its timer is ahead of ours."""
+        if alert.snoozed_until is not None:
+            self._timers.append(look_again(alert, alert.snoozed_until, SnoozeEnd(alert_id=alert.id)))
 
     def _watch_source(self, fingerprint: bytes) -> None:
         """Another tool's alert ends by itself unless it is sent again."""
         alert = self._latest.get(fingerprint)
         if alert is not None and alert.source_ends_at is not None and alert.is_open:
             timer = SourceEnd(alert_id=alert.id, ends_at=alert.source_ends_at)
-            self._timers.append(self._timer(timer.kind, alert, alert.source_ends_at, encode(timer)))
+            self._timers.append(look_again(alert, alert.source_ends_at, timer))
 
     def _drop_timers(self, alert: Alert) -> None:
-        self._timers.append(self._timer(WindowEnd.kind, alert, None))
-        self._timers.append(self._timer(SilenceEnd.kind, alert, None))
-        if alert.source is not None:
-            self._timers.append(self._timer(SourceEnd.kind, alert, None))
-
-    def _timer(self, kind: str, alert: Alert, due_at: dt.datetime | None, payload: bytes = b"") -> Timer:
-        return Timer(
-            kind=kind.removeprefix("timer:"),
-            subject=str(alert.id),
-            key=alert.fingerprint,
-            shard=shard_of(alert.fingerprint),
-            due_at=due_at,
-            payload=payload,
-        )
+        kinds = (WindowEnd.kind, SilenceEnd.kind, SnoozeEnd.kind, *((SourceEnd.kind,) if alert.source else ()))
+        self._timers += (no_more(alert, kind) for kind in kinds)

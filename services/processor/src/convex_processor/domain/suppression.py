@@ -119,6 +119,8 @@ def resolved(alert: Alert, resolution: Resolution, now: dt.datetime) -> Alert:
         cleared=True,
         silenced_by=None,
         silenced_until=None,
+        snoozed_by=None,
+        snoozed_until=None,
     )
 
 
@@ -152,6 +154,23 @@ def of_silence_end(alert: Alert, now: dt.datetime) -> Verdict | None:
     since, window = alert.last_notified_at, alert.window_ends_at
     reminded = since is not None and window is not None and since < alert.last_seen_at and window <= alert.last_seen_at
     return Verdict(Move.FOLD, Cause.REMINDER, Reason.SILENCE_ENDED) if reminded else None
+
+
+def woken(alert: Alert) -> Alert:
+    """The alert without its snooze."""
+    return replace(alert, snoozed_by=None, snoozed_until=None)
+
+
+def of_snooze_end(alert: Alert) -> Verdict:
+    """The snooze of an open alert has come to its end: a reason to tell of it whatever its status.
+
+    Who snoozed it asked for that.
+    """
+    if not alert.announced:
+        return Verdict(Move.FOLD, Cause.FIRED, Reason.SNOOZE_ENDED)
+    told = alert.last_notified_severity
+    raised = told is not None and alert.severity.exceeds(told)
+    return Verdict(Move.FOLD, Cause.ESCALATION if raised else Cause.REMINDER, Reason.SNOOZE_ENDED)
 
 
 class OnResend(Enum):
