@@ -50,7 +50,6 @@ from convex_gateway.shapes.alerts import (
     VerdictGiven,
     VerdictPage,
     faults,
-    snooze_faults,
 )
 from convex_gateway.shapes.body import Moment, UserId
 
@@ -189,8 +188,6 @@ async def snooze_alert(call: Authorized, alert_id: uuid.UUID, asked: Snooze, if_
     Another snooze moves its end, and `until` null ends it; so does whoever acknowledges or resolves the alert.
     """
     now = dt.datetime.now(dt.UTC)
-    if wrong := snooze_faults(asked.until, now):
-        raise Problems(wrong)
     return await _act(call, alert_id, "snooze", snoozing(call.principal.user_id, asked.until, now), if_match, now)
 
 
