@@ -23,7 +23,7 @@ from convex_common.postgres import migrate
 from convex_common.postgres.bootstrap import ensure_workspace
 from convex_common.postgres.database import Database
 from convex_dev.home import Home
-from convex_dev.ports import Ports
+from convex_dev.ports import Ports, port_range
 from convex_dev.stores.binaries import installed, owner_uid
 from convex_dev.stores.postgres import OWNER, SERVICE, EmbeddedPostgres
 from tests.support.eventually import eventually
@@ -85,7 +85,7 @@ class OwnServer:
         self._uid = owner_uid()
         if self._uid is not None:
             os.chown(folder, self._uid, self._uid)
-        ports = Ports(Home(folder))
+        ports = Ports(Home(folder), port_range(os.environ))
         self._embedded = EmbeddedPostgres(folder, installed(), ports.take("postgres"), PASSWORD, PASSWORD, self._uid)
         self._process: subprocess.Popen[bytes] | None = None
         self.server = Server(self._embedded.port)

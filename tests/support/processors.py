@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convex_dev.home import Home
-from convex_dev.ports import Ports
+from convex_dev.ports import Ports, port_range
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Processor:
 @contextmanager
 def processors(database_url: str, folder: Path, count: int, **settings: str) -> Iterator[list[Processor]]:
     """`count` running processors; killed in the end."""
-    ports = Ports(Home(folder))
+    ports = Ports(Home(folder), port_range(os.environ))
     made = [
         Processor(
             {

@@ -7,13 +7,27 @@ its server is down may connect to itself and so keep the server from coming back
 from __future__ import annotations
 
 import random
+import re
 import socket
+from collections.abc import Mapping
 
 from convex_dev.errors import Refused
 from convex_dev.home import Home
 
 FIRST, LAST = 15000, 29999
+RANGE = "CONVEX_PORT_RANGE"
+"""Such as 15000-19999: installations that start side by side on one machine do not choose the same port."""
 FILE = "ports.json"
+
+
+def port_range(environment: Mapping[str, str]) -> range:
+    """The ports to choose from. Refused for what is no range of ports."""
+    told = environment.get(RANGE) or f"{FIRST}-{LAST}"
+    found = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", told)
+    first, last = map(int, found.groups()) if found else (0, 0)
+    if not 1024 <= first < last <= 65535:
+        raise Refused(f"{RANGE}: {told!r} is no range of ports from 1024 to 65535; such as {FIRST}-{LAST}")
+    return range(first, last + 1)
 
 
 def is_free(port: int) -> bool:
@@ -28,10 +42,11 @@ def is_free(port: int) -> bool:
 
 
 class Ports:
-    """Hands out a port per name."""
+    """Hands out a port per name, new ones of `within`."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, within: range = range(FIRST, LAST + 1)) -> None:
         self._home = home
+        self._within = within
         self._kept: dict[str, int] = {name: int(port) for name, port in home.read(FILE).items()}
         self._taken: set[int] = set()
 
@@ -55,7 +70,7 @@ class Ports:
     def _new(self) -> int:
         draw = random.SystemRandom()
         for _ in range(200):
-            port = draw.randint(FIRST, LAST)
+            port = draw.choice(self._within)
             if port not in self._taken and port not in self._kept.values() and is_free(port):
                 return port
-        raise Refused(f"no free port between {FIRST} and {LAST} on 127.0.0.1")
+        raise Refused(f"no free port between {self._within[0]} and {self._within[-1]} on 127.0.0.1")

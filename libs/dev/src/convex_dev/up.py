@@ -14,7 +14,7 @@ from convex_dev import keys, schema, services, takeover, tokens
 from convex_dev.errors import DevError
 from convex_dev.home import Home
 from convex_dev.keys import Keys
-from convex_dev.ports import Ports
+from convex_dev.ports import Ports, port_range
 from convex_dev.spec import Spec
 from convex_dev.state import ProcessState, running
 from convex_dev.stores.binaries import can_reach, installed, owner_uid, reachable_copy
@@ -69,7 +69,7 @@ def up(options: Options, given: Mapping[str, str], make_services: MakeServices =
 
 def compose(home: Home, options: Options, given: Mapping[str, str], make_services: MakeServices) -> Plan:
     """The plan: ports taken, keys at hand, nothing started yet."""
-    ports = Ports(home)
+    ports = Ports(home, port_range(given))
     port = ports.claim(options.port) if options.port else ports.take("http")
     kept = keys.load_or_make(home)
     stores = find_stores(home, kept, ports, given)
