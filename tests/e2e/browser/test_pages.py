@@ -193,7 +193,7 @@ def test_the_list_is_worked_by_keyboard(shop: Workspace, visit: Callable[..., Vi
     press("Enter")
     expect(page.get_by_test_id("alert")).to_have_attribute("data-status", "acknowledged")
     heading(page, "Checkout is slow")
-    page.get_by_role("button", name="Resolve…").press("Enter")
+    press("r")
     expect(page.get_by_role("dialog", name="Resolve")).to_be_visible()
     assert faults(page) == []
     press("Escape")

@@ -1,6 +1,9 @@
 import { useEffect, useRef } from "react";
 import { isTyping, type Shortcut, Shortcuts } from "./shortcuts";
 
+/** What keys belong to while it is open. A message at the edge of the page is a dialog by its role, and takes none. */
+const TAKES_KEYS = ":is([role='dialog'], [role='alertdialog'], [role='menu']):not([data-toast])";
+
 /** The window's only one. */
 export const shortcuts = new Shortcuts();
 
@@ -24,7 +27,7 @@ export function useShortcutKeys(): void {
   useEffect(() => {
     const onKey = (press: KeyboardEvent) => {
       if (press.defaultPrevented || press.isComposing || isTyping(press.target)) return;
-      if (document.querySelector("[role='dialog'], [role='alertdialog'], [role='menu']") !== null) return;
+      if (document.querySelector(TAKES_KEYS) !== null) return;
       // Enter and Space on something that can be pressed belong to it.
       const pressed = press.key === "Enter" || press.key === " ";
       if (pressed && press.target instanceof Element && press.target.closest("a, button, summary, input")) return;

@@ -19,7 +19,14 @@ export function Toasts({ children }: { children: ReactNode }) {
 function List() {
   const { toasts } = Base.useToastManager();
   return toasts.map((toast) => (
-    <Base.Root key={toast.id} toast={toast} swipeDirection={["right", "down"]} className={styles["toast"]}>
+    <Base.Root
+      key={toast.id}
+      toast={toast}
+      swipeDirection={["right", "down"]}
+      className={styles["toast"]}
+      aria-label="Message"
+      data-toast
+    >
       <Base.Content className={styles["content"]}>
         <Base.Description className={styles["text"]} />
         <Base.Close className={styles["close"]} aria-label="Dismiss">
