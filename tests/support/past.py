@@ -87,6 +87,10 @@ class _Run(Lease):
     def slot(self) -> dt.datetime:
         return self._slot
 
+    @contextmanager
+    def kept(self, database: Database) -> Iterator[None]:
+        yield
+
     def hold(self, connection: Connection, progress: Mapping[str, Any] | None = None) -> None:
         """It is held."""
 

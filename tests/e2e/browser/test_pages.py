@@ -145,8 +145,12 @@ def test_a_page_is_for_everybody(page: Page, ids: Mapping[str, str], address: st
 
 def test_axe_finds_what_is_wrong(page: Page, ids: Mapping[str, str]) -> None:
     """What the others rely on."""
+    page.set_viewport_size(DESK)
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
     page.goto(f"/alerts/{ids['alert']}")
+    expect(page.get_by_test_id("alert")).to_be_visible()
     settled(page)
+    assert faults(page) == []
     page.evaluate("document.querySelector('main').insertAdjacentElement('beforeend', document.createElement('img'))")
     page.evaluate("document.querySelector('h1').style.color = 'var(--line)'")
     assert {"image-alt", "color-contrast"} <= {one["id"] for one in faults(page)}
