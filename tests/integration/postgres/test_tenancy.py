@@ -33,6 +33,7 @@ INSTALLATION = {
     "job_orders",
     "job_runs",
     "job_totals",
+    "self_audit",
 }
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from convex_common.domain.distribution import Distribution
+from convex_common.domain.self_audit import of_people
 
 Key = tuple[UUID, str, str]
 """A workspace, a measure's name and its label, empty where it has none."""
@@ -54,7 +55,10 @@ class Deltas:
 
 
 class Measures:
-    """Counts, millisecond latencies and levels by workspace. Thread-safe, and bounded however long nobody takes."""
+    """Counts, millisecond latencies and levels by workspace. Thread-safe, and bounded however long nobody takes.
+
+    Nothing is counted of the self-audit's workspace.
+    """
 
     def __init__(self, most: int = MOST_SERIES) -> None:
         self._lock = threading.Lock()
@@ -64,6 +68,8 @@ class Measures:
 
     def count(self, workspace_id: UUID, name: str, label: str = "", by: int = 1) -> None:
         """One more, or `by` more."""
+        if not of_people(workspace_id):
+            return
         with self._lock:
             counts = self._deltas.counts
             counts[self._bounded(counts, (workspace_id, name, label))] += by
@@ -74,6 +80,8 @@ class Measures:
 
     def observe_all(self, workspace_id: UUID, name: str, values: Iterable[tuple[str, float]]) -> None:
         """A batch's values of a latency, each with its label, under one lock."""
+        if not of_people(workspace_id):
+            return
         with self._lock:
             distributions = self._deltas.distributions
             for label, milliseconds in values:
@@ -85,6 +93,8 @@ class Measures:
 
     def rise(self, workspace_id: UUID, name: str, by: int = 1) -> None:
         """A level of this process, such as its open sockets, has risen, or fallen where `by` is negative."""
+        if not of_people(workspace_id):
+            return
         with self._lock:
             key = (workspace_id, name)
             self._levels[key] += by

@@ -270,6 +270,30 @@ class Metrics:
         """The installation's health from 0 to 100."""
         return self._gauge("system_health_score", "The installation's health, from 0 to 100.")
 
+    @cached_property
+    def self_audit_runs(self) -> Counter:
+        """Runs of the self-audit by this scheduler, by outcome: passed, failed."""
+        return self._counter("convex_self_audit_runs_total", "Runs of the self-audit, by outcome.", "outcome")
+
+    @cached_property
+    def self_audit_seconds(self) -> Histogram:
+        """How long the stages of the path took."""
+        return self._seconds(
+            "convex_self_audit_seconds", "Seconds that a stage of the self-audit took.", "stage", HTTP_SECONDS_BUCKETS
+        )
+
+    @cached_property
+    def self_audit_last_success_timestamp_seconds(self) -> Gauge:
+        """When the whole path was last proved, in Unix time, whichever scheduler did it."""
+        return self._gauge(
+            "convex_self_audit_last_success_timestamp_seconds", "Unix time at which the self-audit last passed."
+        )
+
+    @cached_property
+    def deadman_pings(self) -> Counter:
+        """Pings of the dead man's switch, by outcome: told, failed."""
+        return self._counter("convex_deadman_pings_total", "Pings of the dead man's switch, by outcome.", "outcome")
+
     def _counter(self, name: str, told: str, *labels: str) -> Counter:
         return Counter(name, told, labels, registry=self.registry)
 

@@ -19,7 +19,7 @@ def specs(env: Mapping[str, str], owner_url: str, ports: Ports, gateway_port: in
     """One process of each, `processors` of the processor: processor, processor-2, …"""
     return [
         _gateway(env, ports, gateway_port),
-        *(_worker(service, name, env, owner_url, ports) for service, name in _names(processors)),
+        *(_worker(service, name, env, owner_url, ports, gateway_port) for service, name in _names(processors)),
     ]
 
 
@@ -39,13 +39,13 @@ def _gateway(env: Mapping[str, str], ports: Ports, port: int) -> Spec:
     )
 
 
-def _worker(service: str, name: str, env: Mapping[str, str], owner_url: str, ports: Ports) -> Spec:
+def _worker(service: str, name: str, env: Mapping[str, str], owner_url: str, ports: Ports, gateway_port: int) -> Spec:
     port = ports.take(name)
     owner = {"DATABASE_OWNER_URL": owner_url} if service in OWNERS else {}
     return Spec(
         name=name,
         argv=(program(f"convex-{service}"),),
-        env={**env, **owner, "PROMETHEUS_PORT": str(port)},
+        env={"SELF_AUDIT_URL": f"http://127.0.0.1:{gateway_port}", **env, **owner, "PROMETHEUS_PORT": str(port)},
         port=port,
         probe=f"http://127.0.0.1:{port}/readyz",
     )

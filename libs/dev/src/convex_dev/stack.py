@@ -27,6 +27,7 @@ OURS = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "REDIS_HOST", "CACHE_
 class Stack:
     """One installation, started by the very command a person uses; `env` is added to its environment.
 
+    Nothing happens in it but what is asked of it: the self-audit is off, unless `env` gives SELF_AUDIT_URL.
     Without `home` it lives in a temporary folder, which `close` (or the end of a `with` block) removes. `stop` keeps
     the data, so that `start` can follow again. `command` starts something else that keeps the same promises.
     """
@@ -49,7 +50,7 @@ class Stack:
         flags = ["--home", str(self.home.path), "--port", str(port), "--processors", str(processors)]
         self._command = list(command or [program("convex"), "dev", "up", *flags, "--demo" if demo else "--no-demo"])
         inherited = {k: v for k, v in os.environ.items() if k not in OURS and not k.startswith("CONVEX_")}
-        self._env = {**inherited, **(env or {})}
+        self._env = {"SELF_AUDIT_URL": "", **inherited, **(env or {})}
         self._process: subprocess.Popen[str] | None = None
         self.output: list[str] = []
         """Lines on stdout of the present run."""

@@ -6,6 +6,7 @@ import logging
 import uuid
 from collections.abc import Callable, Mapping
 
+from convex_common.domain.self_audit import of_people
 from convex_common.errors import ConvexError, LeaseLost, StoreUnavailable
 from convex_common.logging import bound
 from convex_common.postgres.database import Database
@@ -22,13 +23,13 @@ class WorkspacesFailed(ConvexError):  # noqa: N818 - named like the tree of erro
 
 
 def each(database: Database, failure: str, work: Work) -> int:
-    """Do it for all; how many there are. `failure` is what the log says of one whose work failed.
+    """Do it for all but the self-audit's; how many there are. `failure` is what the log says of one whose work failed.
 
     WorkspacesFailed at the end where some failed, so that the run is tried again; errors that say that nothing more can
     be done pass through at once.
     """
     with database.transaction() as connection:
-        workspaces = [row[0] for row in connection.execute("SELECT workspace_ids()")]
+        workspaces = [row[0] for row in connection.execute("SELECT workspace_ids()") if of_people(row[0])]
     failed: list[uuid.UUID] = []
     for place, workspace_id in enumerate(workspaces):
         with bound(workspace_id=workspace_id):

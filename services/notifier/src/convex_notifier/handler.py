@@ -13,6 +13,7 @@ from opentelemetry.trace import SpanKind
 
 from convex_common.contracts import DELIVERIES_DUE
 from convex_common.domain.channel import ChannelKind
+from convex_common.domain.self_audit import of_people
 from convex_common.errors import ConvexError
 from convex_common.ids import Ids
 from convex_common.logging import bound
@@ -89,13 +90,15 @@ class DeliveryHandler:
             current_span().set_attribute("convex.outcome", "putoff")
             return Settlement(loaded.claim, None, PutOff(wait, "its target keeps failing and is left alone"))
         if loaded.claim.failures == 0:
-            self._waited.observe(max(0.0, loaded.age), exemplar_of())
+            if of_people(loaded.message.workspace_id):
+                self._waited.observe(max(0.0, loaded.age), exemplar_of())
             self._observe(loaded, QUEUE_WAIT, loaded.age)
         attempt = self._attempt(loaded, refusal)
         self._observe(loaded, QUEUE_PROCESSING, attempt.seconds)
         decided = outcome.of_answer(attempt.answer, loaded.claim.failures, self._backoff, self._chance())
         self._tell(loaded, attempt, decided)
-        if not refusal and loaded.message.cause != "test":  # what nobody wanted any more was not missed
+        counts = loaded.message.cause != "test" and of_people(loaded.message.workspace_id)
+        if counts and not refusal:  # what nobody wanted any more was not missed
             self._count_end(loaded.kind, loaded.age + attempt.seconds, decided)
         return Settlement(loaded.claim, attempt, decided)
 
@@ -153,7 +156,8 @@ class DeliveryHandler:
 
     def _tell(self, loaded: Loaded, attempt: Attempt, decided: Outcome) -> None:
         name = "retry" if isinstance(decided, RetryIn) else type(decided).__name__.lower()
-        self._sent_total.labels(loaded.kind, name).inc()
+        if of_people(loaded.message.workspace_id):
+            self._sent_total.labels(loaded.kind, name).inc()
         span = current_span()
         span.set_attribute("convex.outcome", name)
         if not isinstance(decided, Delivered):

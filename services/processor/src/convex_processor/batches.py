@@ -11,6 +11,7 @@ import psycopg
 from opentelemetry.trace import SpanKind
 
 from convex_common.contracts import DELIVERIES_DUE, EVENTS_ACCEPTED, MAX_DELIVERIES, DeliveryIds
+from convex_common.domain.self_audit import of_people
 from convex_common.errors import LeaseLost, StoreUnavailable
 from convex_common.ids import milliseconds
 from convex_common.measures import ALERT_LATENCY, QUEUE_PROCESSING, QUEUE_WAIT, Measures
@@ -131,6 +132,8 @@ class BatchProcessor:
 
     def _measure(self, workspace_id: uuid.UUID, work: TracedEvents, frameworks: Sequence[str], began: float) -> None:
         """By framework how long each event took; of the batch, how long its oldest event waited, and its work."""
+        if not of_people(workspace_id):
+            return
         now, events = _now_ms(), work.events
         latencies = [max(0.0, now - milliseconds(event.id)) for event in events]
         for event, latency in zip(events, latencies, strict=True):

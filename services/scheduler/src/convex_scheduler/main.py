@@ -9,7 +9,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from convex_common import logging as json_logging
@@ -42,6 +42,9 @@ from convex_scheduler.settings import SchedulerSettings
 log = logging.getLogger(__name__)
 
 TAKE_OVER_AFTER = dt.timedelta(minutes=1)
+
+KEY_SECONDS = 86_400.0
+"""How long the self-audit's key is good for; after a failure, as when it has ended, there is a new one."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -134,10 +137,12 @@ def serve(settings: SchedulerSettings) -> int:
     readings = Readings(database, measured.read, process.metrics, TIMETABLE, _now)
     cluster = _keeper(settings, database, runner, process.metrics) if settings.kubernetes_jobs else NoCluster(database)
     with process.serving(ready=loop.healthy, pages={"/jobs": readings.jobs}) as stopping:
-        threads = [
-            threading.Thread(target=target, args=(stopping,), name=name, daemon=True)
-            for name, target in (("loop", loop.run), ("readings", readings.run), ("cluster", cluster.run))
-        ]
+        work = [("loop", loop.run), ("readings", readings.run), ("cluster", cluster.run)]
+        if settings.self_audit_url is not None:
+            work.append(
+                ("self-audit", _self_audit(settings, settings.self_audit_url, database, process.metrics, stopping))
+            )
+        threads = [threading.Thread(target=target, args=(stopping,), name=name, daemon=True) for name, target in work]
         for thread in threads:
             thread.start()
         log.info("keeping the timetable", extra={"jobs": [job.name for job in timetable]})
@@ -213,6 +218,24 @@ def _keeper(settings: SchedulerSettings, database: Database, runner: JobRunner, 
         metrics,
         look_every=settings.kubernetes_look_seconds,
     )
+
+
+def _self_audit(
+    settings: SchedulerSettings, url: str, database: Database, metrics: Metrics, stopping: threading.Event
+) -> Callable[[threading.Event], None]:
+    from convex_scheduler.self_audit import ground  # costly: an HTTP and a WebSocket client
+    from convex_scheduler.self_audit.api import Api
+    from convex_scheduler.self_audit.deadman import Deadman
+    from convex_scheduler.self_audit.walk import Walk
+    from convex_scheduler.self_audit.watch import SelfAudit
+
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole addresses, and the dead man's is a secret
+    ids = Ids()
+    walk = Walk(
+        lambda: Api(url, ground.prepare(database, ids, KEY_SECONDS)), settings.self_audit_deadline_seconds, stopping
+    )
+    address = None if settings.deadman_url is None else settings.deadman_url.get_secret_value()
+    return SelfAudit(database, walk, Deadman(address, metrics).tell, metrics, ids, settings.self_audit_seconds).run
 
 
 def _retention(settings: SchedulerSettings, database: Database, owner_url: str) -> retention.Retention:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from convex_common.domain.retention import Terms
 from convex_common.errors import SettingsError
@@ -37,6 +37,27 @@ class SchedulerSettings(CommonSettings):
         )
 
     scheduler_lease_seconds: float = Field(default=30.0, ge=1, le=600, description="give seconds, 1 to 600")
+
+    self_audit_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/?#@\s]+/?$",
+        description="give http://GATEWAY:8080, which clients reach, to have the whole path proved; or leave it out",
+    )
+    self_audit_seconds: float = Field(default=60.0, ge=0.1, le=3600, description="give seconds, 0.1 to 3600")
+    self_audit_deadline_seconds: float = Field(default=30.0, ge=0.1, le=300, description="give seconds, 0.1 to 300")
+    deadman_url: SecretStr | None = Field(
+        default=None, description="give https://…, to be asked after each self-audit that passed, or leave it out"
+    )
+
+    @model_validator(mode="after")
+    def _who_would_tell(self) -> Self:
+        if self.deadman_url is None:
+            return self
+        if not self.deadman_url.get_secret_value().startswith(("http://", "https://")):
+            raise SettingsError("DEADMAN_URL: is no address", cure="start it with https://")
+        if self.self_audit_url is None:
+            raise SettingsError("SELF_AUDIT_URL: is missing", cure="DEADMAN_URL is told only what a self-audit proved")
+        return self
 
     kubernetes_jobs: bool = Field(
         default=False, description="give true where CronJobs keep the timetable and the scheduler may ask for them"

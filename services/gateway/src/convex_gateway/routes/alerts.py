@@ -18,6 +18,7 @@ from convex_common.domain import facets
 from convex_common.domain.alert import Status, as_wire
 from convex_common.domain.role import Role
 from convex_common.domain.rule import AlertType
+from convex_common.domain.self_audit import of_people
 from convex_common.domain.severity import Severity
 from convex_common.errors import Invalid, NotFound
 from convex_common.postgres import alerts_query, timeline, verdicts
@@ -291,6 +292,8 @@ async def _act(
 
 
 def _responded(call: Authorized, action: str, glance: _Glance, now: dt.datetime) -> None:
+    if not of_people(call.workspace_id):
+        return
     seconds = max(0.0, (now - glance.triggered_at).total_seconds())
     call.gateway.metrics.alert_response_seconds.labels(action).observe(seconds)
 
