@@ -48,6 +48,9 @@ def used() -> CollectorRegistry:
     metrics.system_health_score.set(100)
     metrics.kubernetes_reachable.set(1)
     metrics.kubernetes_request_errors.labels("list cronjobs", "403").inc()
+    metrics.self_audit_runs.labels("passed").inc()
+    metrics.self_audit_seconds.labels("stored").observe(0.1)
+    metrics.deadman_pings.labels("told").inc()
     metrics.expect_channels([ChannelKind.EMAIL])
     metrics.http_request_seconds.labels("ingest", "2xx").observe(0.01)
     metrics.stores.watch(POSTGRES).answered()
@@ -56,6 +59,7 @@ def used() -> CollectorRegistry:
     metrics.scheduled_job_overdue_seconds.labels("cleanup").set(0)
     for gauge in (
         metrics.installation_read_timestamp_seconds,
+        metrics.self_audit_last_success_timestamp_seconds,
         metrics.database_snapshot_held_seconds,
         metrics.database_clock_offset_seconds,
     ):
@@ -107,6 +111,10 @@ def test_every_name_of_the_contract_with_its_labels() -> None:
         "partition_end_timestamp_seconds": {"table"},
         "scheduled_job_overdue_seconds": {"job"},
         "quarantined": {"queue"},
+        "convex_self_audit_runs_total": {"outcome"},
+        "convex_self_audit_seconds_bucket": {"stage", "le"},
+        "convex_self_audit_last_success_timestamp_seconds": set(),
+        "convex_deadman_pings_total": {"outcome"},
         "convex_build_info": {"component", "version"},
         "python_gc_collections_total": {"generation"},
         "process_resident_memory_bytes": set(),

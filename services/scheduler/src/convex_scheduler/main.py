@@ -36,6 +36,7 @@ from convex_scheduler.kubernetes.nowhere import NoCluster
 from convex_scheduler.progress import Progress
 from convex_scheduler.readings import Readings
 from convex_scheduler.run import RunOnce
+from convex_scheduler.self_audit.watch import SelfAudit
 from convex_scheduler.serve import Loop
 from convex_scheduler.settings import SchedulerSettings
 
@@ -137,11 +138,14 @@ def serve(settings: SchedulerSettings) -> int:
     readings = Readings(database, measured.read, process.metrics, TIMETABLE, _now)
     cluster = _keeper(settings, database, runner, process.metrics) if settings.kubernetes_jobs else NoCluster(database)
     with process.serving(ready=loop.healthy, pages={"/jobs": readings.jobs}) as stopping:
-        work = [("loop", loop.run), ("readings", readings.run), ("cluster", cluster.run)]
+        work: list[tuple[str, Callable[[threading.Event], None]]] = [
+            ("loop", loop.run),
+            ("readings", readings.run),
+            ("cluster", cluster.run),
+        ]
         if settings.self_audit_url is not None:
-            work.append(
-                ("self-audit", _self_audit(settings, settings.self_audit_url, database, process.metrics, stopping))
-            )
+            audit = _self_audit(settings, settings.self_audit_url, database, process.metrics, stopping)
+            work.append(("self-audit", audit.run))
         threads = [threading.Thread(target=target, args=(stopping,), name=name, daemon=True) for name, target in work]
         for thread in threads:
             thread.start()
@@ -222,12 +226,11 @@ def _keeper(settings: SchedulerSettings, database: Database, runner: JobRunner, 
 
 def _self_audit(
     settings: SchedulerSettings, url: str, database: Database, metrics: Metrics, stopping: threading.Event
-) -> Callable[[threading.Event], None]:
+) -> SelfAudit:
     from convex_scheduler.self_audit import ground  # costly: an HTTP and a WebSocket client
     from convex_scheduler.self_audit.api import Api
     from convex_scheduler.self_audit.deadman import Deadman
     from convex_scheduler.self_audit.walk import Walk
-    from convex_scheduler.self_audit.watch import SelfAudit
 
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole addresses, and the dead man's is a secret
     ids = Ids()
@@ -235,7 +238,7 @@ def _self_audit(
         lambda: Api(url, ground.prepare(database, ids, KEY_SECONDS)), settings.self_audit_deadline_seconds, stopping
     )
     address = None if settings.deadman_url is None else settings.deadman_url.get_secret_value()
-    return SelfAudit(database, walk, Deadman(address, metrics).tell, metrics, ids, settings.self_audit_seconds).run
+    return SelfAudit(database, walk, Deadman(address, metrics).tell, metrics, ids, settings.self_audit_seconds)
 
 
 def _retention(settings: SchedulerSettings, database: Database, owner_url: str) -> retention.Retention:
