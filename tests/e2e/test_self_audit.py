@@ -67,6 +67,7 @@ def frozen(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.long
 def test_it_passes_names_what_is_dead_and_heals(new_stack: Callable[..., Stack], switch: Switch) -> None:
     port = free_port()
     stack = new_stack(
