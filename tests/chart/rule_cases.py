@@ -152,6 +152,13 @@ def availability() -> Iterator[Case]:
     yield Case("ReadingsOld", "100 s", a(read, "-100+60x20"), 10)
     yield Case("ReadingsOld", "one of two schedulers", join(a(read, "0x20"), a(read, "-5+60x20", pod="q")), 10)
 
+    proved = "convex_self_audit_last_success_timestamp_seconds"
+    yield Case("SelfAuditFailing", "6 minutes ago", a(proved, "-360x20"), 3, [A], quiet_at=1)
+    yield Case("SelfAuditFailing", "4 minutes ago", a(proved, "-240+60x20"), 10)
+    yield Case(
+        "SelfAuditFailing", "another scheduler knows better", join(a(proved, "0x20"), a(proved, "0+60x20", pod="q")), 10
+    )
+
     yield Case("HealthScoreLow", "60", a("system_health_score", "60x20"), 6, [A], quiet_at=4)
     yield Case("HealthScoreLow", "80", a("system_health_score", "80x20"), 10)
     yield Case("HealthScoreLow", "a moment", a("system_health_score", "60x3 90x20"), 10)

@@ -35,6 +35,7 @@ class SelfAudit:
         self._metrics = metrics
         self._ids = ids
         self._every = dt.timedelta(seconds=every)
+        metrics.self_audit_last_success_timestamp_seconds.set(0)
         for outcome in ("passed", "failed"):
             metrics.self_audit_runs.labels(outcome)
         for stage in Stage:
