@@ -52,6 +52,7 @@ def test_a_rule_is_made_by_keyboard_changed_by_two_and_deleted(
     threshold.fill("700")
     other = workspace.client.patch(f"/api/v1/rules/{rule['id']}", json={"severity": "critical"})
     assert other.status_code == 200, other.text
+    visitor.allow(r"status of 412")
     page.get_by_role("button", name="Save").click()
     meanwhile = page.get_by_role("dialog", name="Somebody changed this rule meanwhile")
     expect(meanwhile).to_contain_text("severity")

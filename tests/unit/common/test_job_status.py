@@ -53,3 +53,27 @@ def test_a_suspended_job_is_not_overdue() -> None:
     order = Order(suspended=True, by="ada", at=at(10, 1), done=True)
     status = JobStatus(DAILY, Figures(last_success=at(9, 2, 4)), at(11, 2), Standing(order))
     assert status.overdue(at(10, 12), since=at(10, 9)) == dt.timedelta()
+
+
+@pytest.mark.parametrize(
+    ("figures", "now", "overdue"),
+    [
+        pytest.param(Figures(last_success=at(10, 2, 4)), at(11, 2, 10), False, id="within its grace"),
+        pytest.param(Figures(last_success=at(10, 2, 4)), at(11, 2, 10, 1), True, id="beyond it"),
+        pytest.param(Figures(last_success=at(10, 2, 4), running=True), at(11, 3), True, id="a run that hangs"),
+        pytest.param(Figures(), at(11, 3), False, id="never ran: it may be new"),
+        pytest.param(
+            Figures(last_run=at(10, 2, 4), last_status="failed"),
+            at(10, 12),
+            False,
+            id="its first run failed: no slot since",
+        ),
+        pytest.param(
+            Figures(last_run=at(10, 2, 4), last_status="failed"), at(11, 3), True, id="and then none was done"
+        ),
+    ],
+)
+def test_a_job_is_called_overdue_after_its_grace(figures: Figures, now: dt.datetime, overdue: bool) -> None:
+    status = JobStatus(DAILY, figures, DAILY.next_due(now))
+    assert status.is_overdue(now) is overdue
+    assert status.as_answer(now, with_error=False)["overdue"] is overdue

@@ -13,6 +13,9 @@ from convex_common.timetable import ScheduledJob, Timetable
 OUTCOMES: Final = ("completed", "skipped", "failed", "quarantined")
 """What can become of a run."""
 
+GRACE: Final = dt.timedelta(minutes=10)
+"""How long a slot may wait before its job is called overdue."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
@@ -74,7 +77,11 @@ class JobStatus:
         due = self.standing.next_due(self.job, max((at for at in done if at is not None), default=since))
         return max(now - due, dt.timedelta())
 
-    def as_answer(self, *, with_error: bool) -> dict[str, Any]:
+    def is_overdue(self, now: dt.datetime) -> bool:
+        """Whether a slot has waited for longer than the grace. A job that never ran is not: it may be new."""
+        return self.overdue(now, since=self.figures.last_run or now) > GRACE
+
+    def as_answer(self, now: dt.datetime, *, with_error: bool) -> dict[str, Any]:
         """As the API and the scheduler tell it. An error may name other workspaces: not everybody is shown it."""
         figures = self.figures
         return {
@@ -91,6 +98,7 @@ class JobStatus:
             "last_error": figures.last_error if with_error else None,
             "next_run": self.next_run,
             "running": figures.running,
+            "overdue": self.is_overdue(now),
             **self.standing.as_answer(with_error=with_error),
         }
 

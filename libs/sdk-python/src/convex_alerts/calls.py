@@ -63,9 +63,9 @@ def write(kind: type[T], method: str, *path: str, body: object = None, if_match:
     return Call(method, _path(path), reader(kind), body=None if body is None else encoded(body), if_match=if_match)
 
 
-def remove(*path: str) -> Call[None]:
+def remove(*path: str, if_match: int | None = None) -> Call[None]:
     """Delete one thing."""
-    return Call("DELETE", _path(path), lambda _: None)
+    return Call("DELETE", _path(path), lambda _: None, if_match=if_match)
 
 
 def listing(kind: type[T], *path: str, query: Query = ()) -> Listing[T]:

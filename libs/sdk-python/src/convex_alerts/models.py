@@ -163,6 +163,7 @@ class Rule(Model, frozen=True, kw_only=True):
     enabled: bool
     created_at: datetime
     updated_at: datetime
+    version: int | None = None
     threshold_value: float | None = None
     change_percentage: float | None = None
     window_seconds: int | None = None
@@ -380,6 +381,7 @@ class Job(Model, frozen=True, kw_only=True):
     runs_completed: int = 0
     runs_skipped: int = 0
     runs_failed: int = 0
+    overdue: bool = False
     priority: str = ""
     last_run: datetime | None = None
     last_status: str | None = None

@@ -198,14 +198,17 @@ class Rules(Resource[C]):
         return calls.write(models.Rule, "POST", "rules", body=fields)
 
     @one
-    def change(self, rule_id: str, **fields: Unpack[RuleFields]) -> Call[models.Rule]:
-        """Change what is named. Disabling it, or another metric, resolves its open alerts."""
-        return calls.write(models.Rule, "PATCH", "rules", rule_id, body=fields)
+    def change(self, rule_id: str, *, version: int | None = None, **fields: Unpack[RuleFields]) -> Call[models.Rule]:
+        """Change what is named. Disabling it, or another metric, resolves its open alerts.
+
+        With the `version` that was seen: `Outdated` where somebody changed it since.
+        """
+        return calls.write(models.Rule, "PATCH", "rules", rule_id, body=fields, if_match=version)
 
     @one
-    def delete(self, rule_id: str) -> Call[None]:
-        """Delete it; its open alerts are resolved."""
-        return calls.remove("rules", rule_id)
+    def delete(self, rule_id: str, *, version: int | None = None) -> Call[None]:
+        """Delete it; its open alerts are resolved. `version` as for `change`."""
+        return calls.remove("rules", rule_id, if_match=version)
 
 
 class Channels(Resource[C]):

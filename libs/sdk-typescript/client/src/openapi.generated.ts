@@ -3222,6 +3222,11 @@ export interface components {
              * @description When it is due next; while it is suspended, when it would be
              */
             next_run: string;
+            /**
+             * Overdue
+             * @description Whether a slot has been neither done nor skipped for more than ten minutes, also while a run is under way; never of a job that is suspended, nor of one that has not run yet
+             */
+            overdue: boolean;
             /** @description What the CronJob has still to be told */
             pending_order: components["schemas"]["Wish"] | null;
             /** Priority */
@@ -3398,6 +3403,11 @@ export interface components {
              * @description When it is due next; while it is suspended, when it would be
              */
             next_run: string;
+            /**
+             * Overdue
+             * @description Whether a slot has been neither done nor skipped for more than ten minutes, also while a run is under way; never of a job that is suspended, nor of one that has not run yet
+             */
+            overdue: boolean;
             /** @description What the CronJob has still to be told */
             pending_order: components["schemas"]["Wish"] | null;
             /** Priority */
@@ -4753,6 +4763,11 @@ export interface components {
              * Format: date-time
              */
             updated_at: string;
+            /**
+             * Version
+             * @description Give it as If-Match with a change; another one after every change, and not one after the other
+             */
+            version: number;
             /** Window Seconds */
             window_seconds: number | null;
         };
@@ -12947,6 +12962,8 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    /** @description The rule's version, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13185,6 +13202,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description The rule's version, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13251,6 +13270,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The version that the caller saw: 412 if it moved on since */
+                "If-Match"?: string | null;
                 /** @description Made by the caller for this one write, such as a UUID. Sent again with the same request within 24 hours it has no second effect: the first answer comes again, with `Idempotency-Replayed: true` */
                 "Idempotency-Key"?: string;
             };
@@ -13304,6 +13325,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description It has changed since the version in If-Match */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description A field is wrong; nothing was changed */
             422: {
                 headers: {
@@ -13346,6 +13376,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The version that the caller saw: 412 if it moved on since */
+                "If-Match"?: string | null;
                 /** @description Made by the caller for this one write, such as a UUID. Sent again with the same request within 24 hours it has no second effect: the first answer comes again, with `Idempotency-Replayed: true` */
                 "Idempotency-Key"?: string;
             };
@@ -13363,6 +13395,8 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    /** @description The rule's version, for If-Match */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -13407,6 +13441,15 @@ export interface operations {
             };
             /** @description Its state does not allow it */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has changed since the version in If-Match */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -83,10 +83,11 @@ class Readings:
             figures = job_figures.read(connection)
             standings = job_standings.read(connection)
             sight = job_standings.read_sight(connection)
-        shown = statuses(self._timetable, figures, standings, self._clock())
+        now = self._clock()
+        shown = statuses(self._timetable, figures, standings, now)
         return {
-            "items": [status.as_answer(with_error=True) for status in shown],
-            "kubernetes": sight and sight_now(sight, self._clock()).as_answer(with_error=True),
+            "items": [status.as_answer(now, with_error=True) for status in shown],
+            "kubernetes": sight and sight_now(sight, now).as_answer(with_error=True),
         }
 
     def _lately(self) -> Measured | None:

@@ -55,6 +55,15 @@ def test_every_job_is_listed_before_it_ever_ran(api: Api) -> None:
     assert not daily["running"]
 
 
+def test_a_job_that_missed_its_slots_is_overdue_until_it_is_suspended(api: Api) -> None:
+    with psycopg.connect(api.store.owner_url) as owner:
+        owner.execute("INSERT INTO job_totals (job, last_success_at) VALUES ('partitions', now() - interval '3 hours')")
+    listed = api.get("/jobs", role="admin")
+    assert [job["name"] for job in listed.json()["items"] if job["overdue"]] == ["partitions"]
+    assert api.get("/jobs/partitions", role="admin").json()["overdue"]
+    assert not api.post("/jobs/partitions/suspend", role="owner").json()["overdue"]
+
+
 def test_a_run_now_is_on_record_hinted_and_counted(api: Api) -> None:
     before = dt.datetime.now(dt.UTC)
     answer = run(api, "analytics-aggregation")

@@ -20,12 +20,12 @@ UNKNOWN = str(uuid.uuid4())
 def test_a_rule_has_its_defaults(api: Api) -> None:
     framework_id = api.framework()
     rule = api.rule(framework_id)
-    assert rule | {"id": 0, "created_at": 0, "updated_at": 0} == {
+    assert rule | {"id": 0, "created_at": 0, "updated_at": 0, "version": 0} == {
         "id": 0, "framework_id": framework_id, "name": "slow", "alert_type": "threshold", "metric": "latency",
         "condition": "above", "threshold_value": 10.0, "change_percentage": None, "window_seconds": None,
         "aggregation": None, "for_seconds": 0, "clear_value": None, "sensitivity": None, "horizon_seconds": None,
         "probability": None, "suppression_seconds": 300, "severity": "warning", "labels": {},
-        "channel_ids": None, "enabled": True, "created_at": 0, "updated_at": 0,
+        "channel_ids": None, "enabled": True, "created_at": 0, "updated_at": 0, "version": 0,
     }  # fmt: skip
     assert api.get(f"/rules/{rule['id']}", role="viewer").json() == rule
 
@@ -162,7 +162,8 @@ def test_a_change_is_held_against_the_whole_rule(api: Api) -> None:
     assert api.get(path).json() == rule
     changed = api.patch(path, {"threshold_value": 7, "clear_value": None, "framework_id": rule["framework_id"]})
     assert changed.status_code == 200
-    assert changed.json() | {"updated_at": 0} == rule | {"threshold_value": 7.0, "clear_value": None, "updated_at": 0}
+    untold = {"updated_at": 0, "version": 0}
+    assert changed.json() | untold == rule | {"threshold_value": 7.0, "clear_value": None} | untold
     assert api.patch(path, {}).json()["threshold_value"] == 7.0
 
 
@@ -234,3 +235,36 @@ def test_a_rule_that_goes_on_keeps_its_alerts(api: Api) -> None:
     for patch in ({"threshold_value": 20}, {"enabled": True}, {"metric": rule["metric"]}, {"severity": "critical"}):
         assert api.patch(f"/rules/{rule['id']}", patch).status_code == 200
     assert api.rows("SELECT 1 FROM timers") == []
+
+
+def test_a_rule_is_changed_as_it_was_seen_or_not_at_all(api: Api) -> None:
+    seen = api.rule(api.framework())
+    path = f"/rules/{seen['id']}"
+    as_seen = {"headers": {"If-Match": f'"{seen["version"]}"'}}
+    assert api.get(path, role="viewer").headers["etag"] == f'"{seen["version"]}"'
+
+    changed = api.patch(path, {"threshold_value": 20}, **as_seen)
+    assert (changed.status_code, changed.headers["etag"]) == (200, f'"{changed.json()["version"]}"')
+    assert changed.json()["version"] != seen["version"]
+    for late in (api.patch(path, {"threshold_value": 30}, **as_seen), api.delete(path, **as_seen)):
+        assert late.status_code == 412, late.text
+        assert str(changed.json()["version"]) in late.json()["detail"]
+    assert api.get(path, role="viewer").json() == changed.json()
+    assert [item["version"] for item in api.get("/rules").json()["items"]] == [changed.json()["version"]]
+
+    assert api.patch(path, {"threshold_value": 30}, headers={"If-Match": "*"}).status_code == 200
+    assert api.patch(path, {"threshold_value": 40}).status_code == 200, "as before without the header"
+    now = api.get(path, role="viewer").headers["etag"]
+    assert api.delete(path, headers={"If-Match": now}).status_code == 204
+    assert api.delete(path, headers={"If-Match": now}).status_code == 404
+
+
+def test_a_version_that_is_none_is_refused_before_anything_is_changed(api: Api) -> None:
+    rule = api.rule(api.framework())
+    for header in ("yesterday", '""', '"1", "2"', "-1"):
+        for answer in (
+            api.patch(f"/rules/{rule['id']}", {"threshold_value": 20}, headers={"If-Match": header}),
+            api.delete(f"/rules/{rule['id']}", headers={"If-Match": header}),
+        ):
+            assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "If-Match"), header
+    assert api.get(f"/rules/{rule['id']}", role="viewer").json() == rule

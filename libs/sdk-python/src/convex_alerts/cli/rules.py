@@ -49,7 +49,7 @@ COLUMNS: list[output.Column] = [
     ("id", "id"),
     ("when", _when),
 ]
-READ_ONLY = ("id", "framework_id", "created_at", "updated_at")
+READ_ONLY = ("id", "framework_id", "created_at", "updated_at", "version")
 
 
 @command(app, "list")

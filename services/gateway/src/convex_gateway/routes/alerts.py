@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import re
 import uuid
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Annotated
 
 import msgspec
-from fastapi import Body, Header, Query
+from fastapi import Body, Query
 from starlette.responses import Response
 
 from convex_common.domain import facets
@@ -20,7 +19,7 @@ from convex_common.domain.role import Role
 from convex_common.domain.rule import AlertType
 from convex_common.domain.self_audit import of_people
 from convex_common.domain.severity import Severity
-from convex_common.errors import Invalid, NotFound
+from convex_common.errors import NotFound
 from convex_common.postgres import alerts_query, timeline, verdicts
 from convex_common.postgres.alert_actions import (
     Decide,
@@ -36,6 +35,7 @@ from convex_common.redis.cache.cache import Loaded
 from convex_common.redis.cache.classes import ALERTS
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut, moment_cursor_of, text_cursor_of
+from convex_gateway.preconditions import IfMatch, etag, version_in
 from convex_gateway.problems import NO_NUL, Problems, of_error
 from convex_gateway.shapes.alerts import (
     Acknowledgement,
@@ -60,7 +60,6 @@ JSON = "application/json"
 ETAG = {"ETag": "The alert's version, for If-Match"}
 BULK_ROOM = 512 * 1024
 """Bytes of alerts in an answer to many actions: with the rest of it, less than what is kept for an Idempotency-Key."""
-_VERSION = re.compile(r'\s*(?:W/)?"?(\d{1,18})"?\s*')
 _encode = msgspec.json.Encoder().encode
 
 
@@ -72,10 +71,6 @@ class _Glance(msgspec.Struct):
 
 
 _glance = msgspec.json.Decoder(_Glance).decode
-
-IfMatch = Annotated[
-    str | None, Header(alias="If-Match", description="The version that the caller saw: 412 if it moved on since")
-]
 
 
 @resource.operation("GET", "/alerts", role=Role.VIEWER, answer=AlertPage)
@@ -280,7 +275,7 @@ async def _act(
         call.workspace_id,
         alert_id,
         decide,
-        if_match=_version(if_match),
+        if_match=version_in(if_match, "an alert"),
         now=now,
         keep=call.keeping(_alert),
     )
@@ -314,22 +309,12 @@ def _outcomes(done: Sequence[Done]) -> bytes:
     return b'{"items":[' + b",".join(items) + b"]}"
 
 
-def _version(if_match: str | None) -> int | None:
-    """The version in an If-Match header; `*` asks for any, and a missing alert is a 404 anyway."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    match = _VERSION.fullmatch(if_match)
-    if match is None:
-        raise Invalid("If-Match", "is no version of an alert", cure='give its `version`, as in If-Match: "3"')
-    return int(match.group(1))
-
-
 def _alert(data: bytes) -> Response:
     return _versioned(data, _glance(data))
 
 
 def _versioned(data: bytes, glance: _Glance) -> Response:
-    return Response(data, media_type=JSON, headers={"ETag": f'"{glance.version}"'})
+    return Response(data, media_type=JSON, headers={"ETag": etag(glance.version)})
 
 
 def _json(data: bytes) -> Response:

@@ -36,7 +36,7 @@ async def list_jobs(call: Authorized) -> object:
     operator, now = call.principal.operator, _now()
     shown = statuses(TIMETABLE, figures, standings, now)
     return {
-        "items": [status.as_answer(with_error=operator) for status in shown],
+        "items": [status.as_answer(now, with_error=operator) for status in shown],
         "next_cursor": None,
         "kubernetes": sight and sight_now(sight, now).as_answer(with_error=operator),
     }
@@ -50,10 +50,10 @@ async def get_job(call: Authorized, name: str) -> object:
         figures = await rows.figures(connection)
         standings = await job_standings.standings(connection)
         runs = await rows.last_runs(connection, name)
-    operator = call.principal.operator
-    (status,) = statuses(job, figures, standings, _now())
+    operator, now = call.principal.operator, _now()
+    (status,) = statuses(job, figures, standings, now)
     shown = [run if operator else run.without_insides() for run in runs]
-    return {**status.as_answer(with_error=operator), "runs": shown}
+    return {**status.as_answer(now, with_error=operator), "runs": shown}
 
 
 @resource.operation("POST", "/jobs/{name}/run", role=Role.OWNER, answer=JobAsked, status=202, errors=(409,))
@@ -110,8 +110,9 @@ async def resume_job(call: Authorized, name: str) -> object:
 async def _status(call: Call, connection: AsyncConnection, name: str) -> object:
     figures = await rows.figures(connection)
     standings = await job_standings.standings(connection)
-    (status,) = statuses(Timetable((_found(name),)), figures, standings, _now())
-    return status.as_answer(with_error=call.principal.operator)
+    now = _now()
+    (status,) = statuses(Timetable((_found(name),)), figures, standings, now)
+    return status.as_answer(now, with_error=call.principal.operator)
 
 
 def _found(name: str) -> ScheduledJob:

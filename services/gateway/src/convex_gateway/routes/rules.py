@@ -15,7 +15,7 @@ from convex_common.domain.alert import Reason
 from convex_common.domain.audit import differences
 from convex_common.domain.role import Role
 from convex_common.domain.rule import AlertType
-from convex_common.errors import Invalid, NotFound
+from convex_common.errors import Invalid, NotFound, PreconditionFailed
 from convex_common.postgres import rules as rows
 from convex_common.postgres.channels import channels
 from convex_common.postgres.frameworks import frameworks
@@ -26,15 +26,18 @@ from convex_common.redis.cache.classes import RULES
 from convex_gateway.limits.quotas import Quota
 from convex_gateway.operations import Authorized, Call, Resource
 from convex_gateway.pagination import PageAsked, cursor_of, cut
+from convex_gateway.preconditions import IfMatch, etag, version_in
 from convex_gateway.problems import FieldError, Problems
 from convex_gateway.shapes.body import changes
 from convex_gateway.shapes.rules import Rule, RuleDraft, RulePage, RulePatch, faults, meaningless, settled
 
 resource = Resource("rules")
 
+ETAG = {"ETag": "The rule's version, for If-Match"}
 
-@resource.operation("POST", "/rules", role=Role.EDITOR, answer=Rule, status=201)
-async def create_rule(call: Authorized, draft: RuleDraft) -> object:
+
+@resource.operation("POST", "/rules", role=Role.EDITOR, answer=Rule, status=201, headers=ETAG)
+async def create_rule(call: Authorized, draft: RuleDraft, response: Response) -> object:
     """Make a rule."""
     _check(draft)
     async with call.configuring() as connection:
@@ -45,6 +48,7 @@ async def create_rule(call: Authorized, draft: RuleDraft) -> object:
         values = settled(draft)
         made = await rows.rules.create(connection, call.workspace_id, call.gateway.ids.new(), values)
         await call.audit(connection, "rule.created", f"rule:{made.id}", **values)
+        response.headers["ETag"] = etag(made.version)
         return made
 
 
@@ -77,27 +81,39 @@ async def list_rules(
     return Response(answer.value, media_type="application/json")
 
 
-@resource.operation("GET", "/rules/{rule_id}", role=Role.VIEWER, answer=Rule)
-async def get_rule(call: Authorized, rule_id: uuid.UUID) -> object:
+@resource.operation("GET", "/rules/{rule_id}", role=Role.VIEWER, answer=Rule, headers=ETAG)
+async def get_rule(call: Authorized, rule_id: uuid.UUID, response: Response) -> object:
     """Get a rule."""
     async with call.transaction() as connection:
-        return _found(await rows.rules.find(connection, call.workspace_id, rule_id))
+        rule = _found(await rows.rules.find(connection, call.workspace_id, rule_id))
+    response.headers["ETag"] = etag(rule.version)
+    return rule
 
 
-@resource.operation("PATCH", "/rules/{rule_id}", role=Role.EDITOR, answer=Rule)
-async def change_rule(call: Authorized, rule_id: uuid.UUID, patch: RulePatch) -> object:
+@resource.operation("PATCH", "/rules/{rule_id}", role=Role.EDITOR, answer=Rule, errors=(412,), headers=ETAG)
+async def change_rule(
+    call: Authorized, rule_id: uuid.UUID, patch: RulePatch, response: Response, if_match: IfMatch = None
+) -> object:
     """Change a rule; it must hold together as a whole afterwards.
 
     Disabling it, or giving it another metric, resolves its open alerts, since nothing could clear them any more.
     """
+    seen = version_in(if_match, "a rule")
     async with call.configuring() as connection:
-        return await changed_rule(call, connection, rule_id, patch)
+        rule = await changed_rule(call, connection, rule_id, patch, seen=seen)
+    response.headers["ETag"] = etag(rule.version)
+    return rule
 
 
-async def changed_rule(call: Call, connection: AsyncConnection, rule_id: uuid.UUID, patch: RulePatch) -> rows.Rule:
-    """The rule after a change within a transaction of `configuring`: checked as a whole, and on the audit log."""
+async def changed_rule(
+    call: Call, connection: AsyncConnection, rule_id: uuid.UUID, patch: RulePatch, *, seen: int | None = None
+) -> rows.Rule:
+    """The rule after a change within a transaction of `configuring`: checked as a whole, and on the audit log.
+
+    PreconditionFailed where it is not of the version that was `seen`.
+    """
     changed = changes(patch)
-    rule = _found(await rows.rules.find(connection, call.workspace_id, rule_id))
+    rule = _seen(_found(await rows.rules.find(connection, call.workspace_id, rule_id)), seen)
     if changed.get("framework_id", rule.framework_id) != rule.framework_id:
         raise Invalid("framework_id", "cannot be changed", cure="make a rule in the other framework")
     merged = _merged(rule, changed)
@@ -112,11 +128,12 @@ async def changed_rule(call: Call, connection: AsyncConnection, rule_id: uuid.UU
     return after
 
 
-@resource.operation("DELETE", "/rules/{rule_id}", role=Role.EDITOR, status=204)
-async def delete_rule(call: Authorized, rule_id: uuid.UUID) -> None:
+@resource.operation("DELETE", "/rules/{rule_id}", role=Role.EDITOR, status=204, errors=(412,))
+async def delete_rule(call: Authorized, rule_id: uuid.UUID, if_match: IfMatch = None) -> None:
     """Delete a rule; its open alerts are resolved."""
+    seen = version_in(if_match, "a rule")
     async with call.configuring() as connection:
-        rule = _found(await rows.rules.find(connection, call.workspace_id, rule_id))
+        rule = _seen(_found(await rows.rules.find(connection, call.workspace_id, rule_id)), seen)
         await rows.rules.delete(connection, call.workspace_id, rule_id, dt.datetime.now(dt.UTC))
         await withdraw_rule(connection, call.workspace_id, rule_id, Reason.RULE_DELETED)
         await call.audit(connection, "rule.deleted", f"rule:{rule_id}", name=rule.name)
@@ -161,6 +178,15 @@ async def _check_channels(
     ]
     if wrong:
         raise Problems(wrong)
+
+
+def _seen(rule: rows.Rule, version: int | None) -> rows.Rule:
+    """The rule, if it is of the version; changes of configuration are one at a time, so that it stays so."""
+    if version is not None and rule.version != version:
+        raise PreconditionFailed(
+            f"the rule is of version {rule.version} by now, not {version}", cure="load it and decide again"
+        )
+    return rule
 
 
 def _found(rule: rows.Rule | None) -> rows.Rule:

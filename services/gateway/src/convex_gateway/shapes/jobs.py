@@ -63,6 +63,10 @@ class Job(Answer):
     last_error: str | None = Field(description=FOR_OPERATORS)
     next_run: dt.datetime = Field(description="When it is due next; while it is suspended, when it would be")
     running: bool
+    overdue: bool = Field(
+        description="Whether a slot has been neither done nor skipped for more than ten minutes, also while a run is "
+        "under way; never of a job that is suspended, nor of one that has not run yet"
+    )
     suspended: bool = Field(description="Whether its timetable is off: it is run by hand only")
     suspended_source: Source | None = Field(
         description="order: a person by this API; values: the chart's; cluster: somebody in the cluster, such as by "

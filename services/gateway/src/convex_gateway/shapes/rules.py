@@ -109,6 +109,9 @@ class Rule(Answer):
     enabled: bool
     created_at: dt.datetime
     updated_at: dt.datetime
+    version: int = Field(
+        description="Give it as If-Match with a change; another one after every change, and not one after the other"
+    )
 
 
 class RulePage(Page[Rule]):

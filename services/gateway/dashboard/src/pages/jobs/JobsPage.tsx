@@ -14,7 +14,6 @@ import {
   Problem,
   StatusBadge,
   TimeAgo,
-  useNow,
   useToast,
 } from "../../design";
 import styles from "../../forms/forms.module.css";
@@ -133,9 +132,7 @@ export function JobsPage() {
 }
 
 function State({ job }: { job: Job }) {
-  // The words and the tone in one text, so that the badge is drawn anew only when they change.
-  const standing = useNow((now) => JSON.stringify(standingOf(job, now)));
-  const { tone, words } = JSON.parse(standing) as ReturnType<typeof standingOf>;
+  const { tone, words } = standingOf(job);
   return <Badge tone={tone}>{words}</Badge>;
 }
 

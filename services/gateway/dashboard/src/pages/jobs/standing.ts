@@ -6,12 +6,11 @@ export interface Standing {
   words: string;
 }
 
-const GRACE = 10 * 60_000;
-
-export function standingOf(job: Job, now: number): Standing {
+export function standingOf(job: Job): Standing {
   if (job.running) return { tone: "info", words: "running" };
   if (job.suspended) return { tone: "neutral", words: "suspended" };
-  if (isOverdue(job, now)) return { tone: "error", words: "overdue" };
+  const failed = job.last_status === "failed" || job.last_status === "quarantined";
+  if (job.overdue) return { tone: "error", words: failed ? `${job.last_status}, overdue` : "overdue" };
   switch (job.last_status) {
     case null:
       return { tone: "neutral", words: "not run yet" };
@@ -22,14 +21,6 @@ export function standingOf(job: Job, now: number): Standing {
     default:
       return { tone: "error", words: job.last_status };
   }
-}
-
-/** Whether the slot before the next one has neither succeeded nor been skipped in ten minutes, though one did before. */
-export function isOverdue(job: Job, now: number): boolean {
-  const period = periodOf(job.schedule);
-  if (period === null || job.suspended || job.last_run === null) return false;
-  const slot = Date.parse(job.next_run) - period;
-  return now > slot + GRACE && Date.parse(job.last_run) < slot;
 }
 
 const MINUTE = 60_000;

@@ -10,6 +10,7 @@ import { useSubmission } from "../../forms/useSubmission";
 import { answered } from "../../rest/answered";
 import { useFrameworkName, useFrameworks, useStale } from "../../rest/nouns";
 import type { Rule } from "../../rest/types";
+import { Refused } from "../../session/session";
 import { useApi } from "../../session/useApi";
 import {
   changedMeanwhile,
@@ -57,6 +58,9 @@ export function RulePage() {
 
 /** A number stays with its unit. */
 const unbroken = (words: string): string => words.replace(/(\d) (?=\S)/g, "$1\u00a0");
+
+/** How often a change is sent anew to a rule that others save without changing it. */
+const TRIES = 3;
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
@@ -108,9 +112,9 @@ function Editor({ rule, start }: { rule: Rule | undefined; start: Form | null })
     refilled();
   };
 
-  /** Sends what was changed; unless `regardless`, asks first whether somebody else changed it meanwhile. */
-  const save = async (regardless: boolean) => {
-    if (opened === undefined) {
+  /** Sends what was changed to the rule as it was seen; where somebody else has changed it since, asks first. */
+  const save = async (seen: Rule | undefined) => {
+    if (opened === undefined || seen === undefined) {
       const made = await answered(api.POST("/api/v1/rules", { body: draft }));
       leaving.current = true;
       say(`${made.name} is made${made.enabled ? "" : ", and off"}.`);
@@ -119,20 +123,26 @@ function Editor({ rule, start }: { rule: Rule | undefined; start: Form | null })
       return;
     }
     const path = { rule_id: opened.id };
-    if (!regardless) {
-      const now = await answered(api.GET("/api/v1/rules/{rule_id}", { params: { path } }));
-      const fields = now.updated_at === opened.updated_at ? [] : changedMeanwhile(draftFrom(opened), draftFrom(now));
-      if (fields.length > 0) {
-        setConflict({ now, fields });
+    const body = changesOf(draftFrom(opened), draft);
+    for (let base = seen, tries = 1; ; tries += 1) {
+      const params = { path, header: { "If-Match": `"${base.version}"` } };
+      try {
+        const saved = await answered(api.PATCH("/api/v1/rules/{rule_id}", { params, body }));
+        queries.setQueryData(["rules", saved.id], saved);
+        await stale("rules");
+        fill(saved);
+        say(`${saved.name} is saved.`);
         return;
+      } catch (error) {
+        if (!(error instanceof Refused && error.status === 412) || tries >= TRIES) throw error;
+        const now = await answered(api.GET("/api/v1/rules/{rule_id}", { params: { path } }));
+        if (changedMeanwhile(draftFrom(base), draftFrom(now)).length > 0) {
+          setConflict({ now, fields: changedMeanwhile(draftFrom(opened), draftFrom(now)) });
+          return;
+        }
+        base = now; // saved as it was
       }
     }
-    const body = changesOf(draftFrom(opened), draft);
-    const saved = await answered(api.PATCH("/api/v1/rules/{rule_id}", { params: { path }, body }));
-    queries.setQueryData(["rules", saved.id], saved);
-    await stale("rules");
-    fill(saved);
-    say(`${saved.name} is saved.`);
   };
 
   const remove = async () => {
@@ -176,7 +186,7 @@ function Editor({ rule, start }: { rule: Rule | undefined; start: Form | null })
       }
     >
       <div className={own["split"]}>
-        <form ref={element} className={styles["form"]} onSubmit={onSubmit(() => save(false))} noValidate>
+        <form ref={element} className={styles["form"]} onSubmit={onSubmit(() => save(opened))} noValidate>
           <RuleForm form={form} onChange={change} faults={shown} exists={opened !== undefined} />
           {opened === undefined ? (
             <label className={styles["buttons"]}>
@@ -229,7 +239,7 @@ function Editor({ rule, start }: { rule: Rule | undefined; start: Form | null })
               kind="primary"
               onClick={() => {
                 setConflict(null);
-                void send(() => save(true));
+                void send(() => save(conflict?.now));
               }}
             >
               Save mine over it
