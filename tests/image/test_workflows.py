@@ -5,6 +5,7 @@ GitHub itself does not run here; what a step calls is looked for in the reposito
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -28,6 +29,7 @@ RIGHTS: dict[str, dict[str, dict[str, str]]] = {
         "test": {},
         "image": {"packages": "write", "id-token": "write"},
         "chart": {"packages": "write", "id-token": "write"},
+        "npm": {"id-token": "write"},
         "deploy": {},
     },
 }
@@ -118,6 +120,9 @@ def test_what_steps_name_is_there() -> None:
 def test_every_package_has_the_version_that_a_tag_would_have() -> None:
     projects = [*REPOSITORY.glob("libs/*/pyproject.toml"), *REPOSITORY.glob("services/*/pyproject.toml")]
     versions = {re.findall(r'^version = "(.*)"$', path.read_text(), re.MULTILINE)[0] for path in projects}
+    for path in REPOSITORY.glob("libs/sdk-typescript/*/package.json"):
+        package = json.loads(path.read_text())
+        versions |= {package["version"], package["dependencies"].get("@convex-alerts/client", package["version"])}
     assert len(versions) == 1, versions
     chart = yaml.safe_load((REPOSITORY / "charts/convex-alerts/Chart.yaml").read_text())
     assert {str(chart["appVersion"])} == versions
