@@ -197,6 +197,19 @@ def test_any_alert_is_seven_bits_in_short_lines_with_our_headers_alone(message: 
     assert told.title in part(made, "plain")
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Lager Köln: Förderbänder stören Abläufe, Kühlräume müssen geprüft werden",
+        "メール サーバー の 応答 が 遅い ため 確認 して ください すぐ に",
+    ],
+)
+def test_a_subject_of_other_scripts_keeps_each_space(title: str) -> None:
+    content = LETTERS.write(telling(title=title), EMAIL, OPS)
+    assert read(content)["Subject"] == f"[Critical] {title}"
+    assert max(map(len, content.split(b"\r\n"))) <= 78
+
+
 @pytest.mark.parametrize("end", ["=0D=0A", "=0A", "=0D", "=00", "=0D=0A=0D=0A"])
 def test_a_title_that_reads_as_an_encoded_word_stays_a_title(end: str) -> None:
     made = read(LETTERS.write(telling(title=f"=?utf-8?Q?{end}Bcc:_eve@example.com?="), EMAIL, OPS))

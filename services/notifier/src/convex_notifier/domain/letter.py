@@ -6,8 +6,10 @@ import datetime as dt
 import uuid
 from collections.abc import Sequence
 from email import policy
-from email.headerregistry import Address, HeaderRegistry, MessageIDHeader
+from email.header import Header
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, MessageIDHeader, UniqueUnstructuredHeader
 from email.message import EmailMessage
+from email.policy import EmailPolicy, Policy
 from typing import Final
 
 from convex_common.domain.mailbox import Mailbox
@@ -19,7 +21,23 @@ LONGEST_SUBJECT: Final = 200
 SEVEN_BITS: Final = "quoted-printable"
 """On the way, so that servers without 8BITMIME take it as well."""
 
+
+class _Subject(UniqueUnstructuredHeader, BaseHeader):  # type: ignore[misc]  # the registry makes the same of others
+    """Written as one text in encoded words where it needs them.
+
+    What an unstructured header does is to encode word by word and to lose spaces between those that it joins.
+    """
+
+    def fold(self, *, policy: Policy) -> str:
+        told = str(self)
+        if told.isascii() or (isinstance(policy, EmailPolicy) and policy.utf8):
+            return super().fold(policy=policy)
+        written = Header(told, "utf-8", policy.max_line_length, "Subject").encode(linesep=policy.linesep)
+        return f"Subject: {written}{policy.linesep}"
+
+
 _HEADERS: Final = HeaderRegistry()
+_HEADERS.map_to_type("Subject", _Subject)
 for _name in ("In-Reply-To", "References", "List-Id"):
     # Else long ones are folded as text is, by encoding them.
     _HEADERS.map_to_type(_name, MessageIDHeader)  # type: ignore[arg-type]  # mixed into BaseHeader by the registry
