@@ -10,12 +10,14 @@ import { axis, colour, timesOf } from "../design/plot";
 import { number } from "../live/words";
 import { answered } from "../rest/answered";
 import { useApi } from "../session/useApi";
-import { bandsOf, marksOf, periodOf, usualAt } from "./episodes";
+import { bandsOf, marksOf, ownLabels, periodOf, seriesOf, usualAt } from "./episodes";
 import { useTimeline } from "./Timeline";
 import styles from "./ValueChart.module.css";
 
 const HEIGHT = 220;
 const POINTS = 400;
+/** Those that may have all of the alert's own labels, and more. */
+const SERIES = 20;
 
 /** The metric around the episode: its values, the threshold, when it fired and who did what. */
 export function ValueChart({ alert }: { alert: Alert }) {
@@ -41,22 +43,23 @@ export function ValueChart({ alert }: { alert: Alert }) {
             query: {
               framework_id: framework,
               metric: metric ?? "",
-              label: Object.entries(labels)
+              label: ownLabels(labels, rule.data?.labels ?? {})
                 .slice(0, 64)
                 .map(([name, value]) => `${name}=${value}`),
               from: new Date(from).toISOString(),
               to: new Date(to).toISOString(),
               points: POINTS,
-              limit: 1,
+              limit: SERIES,
             },
           },
         }),
       );
     },
   });
+  const series = observed.data && seriesOf(observed.data.series, labels);
   const usual = useQuery({
     queryKey: ["rules", ruleId, "backtest", labels, alert.triggered_at, ended],
-    enabled: Boolean(metric) && rule.data?.alert_type === "anomaly",
+    enabled: series !== undefined && rule.data?.alert_type === "anomaly",
     staleTime: 60_000,
     retry: false,
     queryFn: () => {
@@ -64,13 +67,13 @@ export function ValueChart({ alert }: { alert: Alert }) {
       return answered(
         api.POST("/api/v1/rules/{rule_id}/backtest", {
           params: { path: { rule_id: ruleId ?? "" } },
-          body: { labels, from: new Date(from).toISOString(), to: new Date(to).toISOString() },
+          body: { labels: series?.labels ?? {}, from: new Date(from).toISOString(), to: new Date(to).toISOString() },
         }),
       );
     },
   });
   const { data: timeline } = useTimeline(alert.id);
-  const points = observed.data?.series[0]?.points;
+  const points = series?.points;
   if (!metric || points === undefined || points.length < 2) {
     if (!ruleId || observed.isSuccess || rule.isError) {
       return (
@@ -81,7 +84,12 @@ export function ValueChart({ alert }: { alert: Alert }) {
   }
   return (
     <Section title={metric}>
-      <Chart alert={alert} points={points} usual={usual.data?.series[0]?.band ?? NONE} timeline={timeline ?? []} />
+      <Chart
+        alert={alert}
+        points={points}
+        usual={(usual.data && seriesOf(usual.data.series, labels)?.band) ?? NONE}
+        timeline={timeline ?? []}
+      />
     </Section>
   );
 }

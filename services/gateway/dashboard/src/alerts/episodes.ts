@@ -6,6 +6,24 @@ const LEAST_AROUND = 10 * 60_000;
 const MOST_BEFORE = 24 * 3_600_000;
 const MOST_SHOWN = 7 * 24 * 3_600_000;
 
+type Labels = Readonly<Record<string, string>>;
+
+/** What tells an alert's series from others: its labels but for those that its rule adds. */
+export function ownLabels(alert: Labels, rule: Labels): [name: string, value: string][] {
+  return Object.entries(alert).filter(([name, value]) => rule[name] !== value);
+}
+
+/** The alert's own series: all of its labels are the alert's, and of two such it has more. */
+export function seriesOf<Series extends { labels: Labels }>(
+  found: readonly Series[],
+  alert: Labels,
+): Series | undefined {
+  const size = ({ labels }: Series) => Object.keys(labels).length;
+  return found
+    .filter(({ labels }) => Object.entries(labels).every(([name, value]) => alert[name] === value))
+    .sort((one, other) => size(other) - size(one))[0];
+}
+
 /** From half an episode before it began (ten minutes at least) to its end, or to now. */
 export function periodOf(alert: Alert, now: number): [from: number, to: number] {
   const began = Date.parse(alert.triggered_at);
