@@ -81,7 +81,7 @@ def edges() -> Iterator[tuple[str, Peer | str, Peer | str, int, bool]]:
     for one in (*WORKERS, "scheduler"):
         yield "browsers at a worker", INGRESS_CONTROLLER, one, 9090, False
         yield "a worker from the gateway", "gateway", one, 9090, False
-        yield "the gateway from a worker", one, "gateway", 8080, False
+        yield "the gateway from a worker", one, "gateway", 8080, one == "scheduler"  # which audits it
 
 
 EDGES = {
@@ -116,6 +116,23 @@ def test_the_scheduler_alone_reaches_the_kubernetes_api(external: Manifests) -> 
     known = peers(external)
     reaching = {name for name, peer in known.items() if any(allows(external, peer, api, port) for port in (443, 6443))}
     assert reaching == {"scheduler"}
+
+
+def test_the_scheduler_reaches_a_dead_mans_switch_where_there_is_one() -> None:
+    closed = {"networkPolicy": {"enabled": True}, "scheduler": {"kubernetes": {"enabled": False}}}
+    given = closed | {"deadman": {"url": "https://hc.example.com/secret"}}
+    for values, reached, told in (
+        (closed, False, {"SELF_AUDIT_URL"}),
+        (given, True, {"SELF_AUDIT_URL", "DEADMAN_URL"}),
+        (given | {"scheduler": {"kubernetes": {"enabled": False}, "selfAudit": {"enabled": False}}}, False, set[str]()),
+    ):
+        manifests = render(values=values)
+        known = peers(manifests)
+        assert allows(manifests, known["scheduler"], INTERNET, 443) is reached
+        assert allows(manifests, known["scheduler"], known["gateway"], 8080) is bool(told)
+        (scheduler,) = [pod for pod in manifests.pods if pod.owner.component == "scheduler"]
+        names = {one["name"] for container in scheduler.containers for one in container.body["env"]}
+        assert names & {"SELF_AUDIT_URL", "DEADMAN_URL"} == told
 
 
 def test_names_are_looked_up_by_either_protocol(external: Manifests) -> None:

@@ -42,6 +42,7 @@ SECRETS: Mapping[str, frozenset[str]] = {
     "DATABASE_URL": frozenset(
         {"analytics", "bootstrap", "gateway", "job", "migrate", "notifier", "processor", "scheduler"}
     ),
+    "DEADMAN_URL": frozenset({"scheduler"}),
     "ENCRYPTION_KEYS": frozenset({"gateway", "notifier"}),
     "JWT_SECRET": frozenset({"gateway"}),
     "OIDC_CLIENT_SECRET": frozenset({"gateway"}),

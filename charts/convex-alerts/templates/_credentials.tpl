@@ -20,6 +20,7 @@ there where that is the chart's own. Takes `root` and `item`.
   "oidcClientSecret" (dict "in" $values.auth.oidc "key" $values.auth.oidc.secretKeys.clientSecret "value" $values.auth.oidc.clientSecret "optional" true)
   "smtpPassword" (dict "in" $values.smtp "key" $values.smtp.secretKeys.password "value" $values.smtp.password)
   "otlpHeaders" (dict "in" $values.tracing "key" $values.tracing.secretKeys.headers "value" $values.tracing.headers "optional" true)
+  "deadmanUrl" (dict "in" $values.deadman "key" $values.deadman.secretKeys.url "value" $values.deadman.url "optional" true)
   "bootstrapKey" (dict "in" $values.bootstrap "key" $values.bootstrap.secretKeys.apiKey "value" $values.bootstrap.apiKey "generate" "apikey" "optional" true)
   "postgresOwner" (dict "in" dict "key" "postgresql-owner-password" "value" $values.postgresql.auth.ownerPassword "generate" "text32")
   "postgresService" (dict "in" dict "key" "postgresql-service-password" "value" $values.postgresql.auth.servicePassword "generate" "text32")
@@ -103,7 +104,7 @@ valueFrom:
 {{- define "convex-alerts.ownSecretData" -}}
 {{- $data := dict -}}
 {{- $root := . -}}
-{{- $items := list "databaseUrl" "databaseOwnerUrl" "redisUrl" "cacheRedisUrl" "jwtSecret" "encryptionKeys" "oidcClientSecret" "smtpPassword" "otlpHeaders" "bootstrapKey" -}}
+{{- $items := list "databaseUrl" "databaseOwnerUrl" "redisUrl" "cacheRedisUrl" "jwtSecret" "encryptionKeys" "oidcClientSecret" "smtpPassword" "otlpHeaders" "deadmanUrl" "bootstrapKey" -}}
 {{- if .Values.postgresql.enabled }}{{ $items = concat $items (list "postgresOwner" "postgresService") }}{{ end -}}
 {{- if .Values.valkey.enabled }}{{ $items = append $items "valkeyPassword" }}{{ end -}}
 {{- range $item := $items -}}

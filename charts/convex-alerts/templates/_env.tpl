@@ -236,6 +236,12 @@ KUBERNETES_JOBS: {value: "true"}
 KUBERNETES_NAMESPACE: {valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
 KUBERNETES_SELECTOR: {value: "app.kubernetes.io/instance={{ $.root.Release.Name }},app.kubernetes.io/component=job"}
 {{- end }}
+{{- if .scheduler.selfAudit.enabled }}
+SELF_AUDIT_URL: {value: {{ printf "http://%s:%d" (include "convex-alerts.objectName" (dict "root" $.root "suffix" "gateway")) (int .gateway.port) | quote }}}
+SELF_AUDIT_SECONDS: {value: {{ include "convex-alerts.number" .scheduler.selfAudit.intervalSeconds | quote }}}
+SELF_AUDIT_DEADLINE_SECONDS: {value: {{ include "convex-alerts.number" .scheduler.selfAudit.deadlineSeconds | quote }}}
+{{- include "convex-alerts.variable" (list "DEADMAN_URL" (include "convex-alerts.fromSecret" (dict "root" $.root "item" "deadmanUrl"))) }}
+{{- end }}
 {{- end }}
 {{- end }}
 
