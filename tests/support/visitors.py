@@ -79,7 +79,7 @@ class Visitor:
         """AssertionError with what the browser complained of."""
         self.context.close()
         unexpected = [one for one in self.complaints if not any(allowed.search(one) for allowed in self._allowed)]
-        assert unexpected == []
+        assert unexpected == [], unexpected
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type == "error":

@@ -35,7 +35,7 @@
   new MutationObserver((changes) => {
     for (const { target, addedNodes, type } of changes) {
       if (type === "characterData") look(target.data);
-      for (const node of addedNodes) look(node.textContent);
+      for (const node of addedNodes) look(node.textContent ?? ""); // a doctype has none
     }
   }).observe(document, { childList: true, subtree: true, characterData: true });
 })();
