@@ -25,7 +25,7 @@ async def get_me(call: Authorized) -> object:
     principal = call.principal
     async with call.transaction() as connection:
         name, email, key = await _called(connection, principal)
-        slug, workspace_name = await workspaces.names_of(connection, call.workspace_id)
+        workspace = await workspaces.get(connection, call.workspace_id)
     return Me(
         user_id=principal.user_id,
         name=name,
@@ -35,7 +35,7 @@ async def get_me(call: Authorized) -> object:
         expires_at=_time(principal.expires_at),
         api_key=key,
         workspace_id=call.workspace_id,
-        workspace=Workspace(id=call.workspace_id, slug=slug, name=workspace_name),
+        workspace=Workspace(id=workspace.id, slug=workspace.slug, name=workspace.name),
     )
 
 

@@ -160,8 +160,8 @@ async def _state(gateway: Gateway, token: str, session: Session) -> SessionState
     who = session.principal
     async with gateway.database.transaction(who.workspace_id) as connection:
         member = await members.find(connection, who.workspace_id, who.user_id)
-        slug, name = await workspaces.names_of(connection, who.workspace_id)
-    here = Workspace(id=who.workspace_id, slug=slug, name=name)
+        own = await workspaces.get(connection, who.workspace_id)
+    here = Workspace(id=own.id, slug=own.slug, name=own.name)
     others = [
         Workspace(id=one.workspace_id, slug=one.slug, name=one.name) for one in await _memberships(gateway, session)
     ]
