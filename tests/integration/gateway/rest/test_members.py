@@ -157,3 +157,37 @@ def test_another_workspaces_members_are_not_there(api: Api, elsewhere: uuid.UUID
     assert api.delete("/members/admin", token=theirs).status_code == 404
     assert api.delete("/members/editor", token=theirs).status_code == 204
     assert api.get("/members/editor", role="admin").status_code == 200
+
+
+def test_who_assigns_finds_members_by_id_or_name_and_learns_no_more_of_them(api: Api) -> None:
+    api.made(
+        "/members", {"user_id": "auth0|7", "role": "viewer", "name": "Ada L.", "email": "a@example.com"}, role="admin"
+    )
+    everybody = api.get("/assignees", role="responder").json()["items"]
+    assert [one["user_id"] for one in everybody] == sorted(
+        ["admin", "auth0|7", "editor", "owner", "responder", "viewer"]
+    )
+    assert everybody[1] == {"user_id": "auth0|7", "name": "Ada L."}
+    assert api.get("/assignees", role="viewer").status_code == 403
+    for sought, found in {
+        "ada": ["auth0|7"],
+        "AUTH0": ["auth0|7"],
+        "a l.": ["auth0|7"],
+        "%": [],
+        "_": [],
+        "nobody": [],
+        "": [one["user_id"] for one in everybody],
+    }.items():
+        page = api.get(f"/assignees?q={quote(sought, safe='')}", role="responder").json()
+        assert [one["user_id"] for one in page["items"]] == found, sought
+    first = api.get("/assignees?q=a&limit=1", role="responder").json()
+    assert [one["user_id"] for one in first["items"]] == ["admin"]
+    second = api.get(f"/assignees?q=a&limit=1&cursor={first['next_cursor']}", role="responder").json()
+    assert ([one["user_id"] for one in second["items"]], second["next_cursor"]) == (["auth0|7"], None)
+
+
+def test_another_workspaces_members_are_no_assignees(api: Api, elsewhere: uuid.UUID) -> None:
+    ensure_member(api.store.owner_url, elsewhere, "root", "owner")
+    theirs = api.get("/assignees?q=root", token=token_of(elsewhere, "root", "owner")).json()["items"]
+    assert [one["user_id"] for one in theirs] == ["root"]
+    assert api.get("/assignees?q=root", role="responder").json()["items"] == []

@@ -89,6 +89,7 @@ NEEDED = {
     ("GET", "/audit"): "admin",
     ("GET", "/workspace"): "viewer",
     ("PATCH", "/workspace"): "admin",
+    ("GET", "/assignees"): "responder",
     ("GET", "/members"): "admin",
     ("POST", "/members"): "admin",
     ("GET", f"/members/{ID}"): "admin",

@@ -91,7 +91,9 @@ def assigning(user_id: str, assignee: str | None) -> Decide:
 
     def decide(alert: Alert, known: Known) -> Changes:
         if assignee is not None and not known.is_member(assignee):
-            raise Invalid("user_id", "is no member of this workspace", cure="the list of members names them")
+            raise Invalid(
+                "user_id", "is no member of this workspace", cure="GET /assignees lists those who can be asked"
+            )
         return assign(alert, user_id, assignee)
 
     return decide

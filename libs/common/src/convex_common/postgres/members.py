@@ -69,10 +69,14 @@ async def find(connection: AsyncConnection, workspace_id: uuid.UUID, user_id: st
 
 
 async def page(
-    connection: AsyncConnection, workspace_id: uuid.UUID, *, after: str | None, count: int
+    connection: AsyncConnection, workspace_id: uuid.UUID, *, after: str | None, count: int, text: str | None = None
 ) -> Sequence[Member]:
-    """Up to `count` members after a user id, in the order of these."""
+    """Up to `count` members after a user id, in the order of these; with a text, those whose id or name has it."""
     query = select(*_COLUMNS).where(members.c.workspace_id == workspace_id)
+    if text:
+        query = query.where(
+            or_(*(column.icontains(text, autoescape=True) for column in (members.c.user_id, members.c.name)))
+        )
     if after is not None:
         query = query.where(members.c.user_id > after)
     return [_member(row) for row in await connection.execute(query.order_by(members.c.user_id).limit(count))]

@@ -1,4 +1,4 @@
-"""Members: who belongs to the workspace, and in which role."""
+"""Members: who belongs to the workspace, in which role, and who of them an alert can be assigned to."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from convex_gateway import revocation
 from convex_gateway.limits.quotas import Quota
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.pagination import PageAsked, cut, text_cursor_of
+from convex_gateway.problems import NO_NUL
 from convex_gateway.shapes.body import changes
-from convex_gateway.shapes.members import Member, MemberDraft, MemberId, MemberPage, MemberPatch
+from convex_gateway.shapes.members import AssigneePage, Member, MemberDraft, MemberId, MemberPage, MemberPatch
 
 resource = Resource("members")
 
@@ -56,6 +57,24 @@ async def list_members(call: Authorized, asked: PageAsked) -> object:
     """List the members, in the order of their user ids."""
     async with call.transaction() as connection:
         found = await members.page(connection, call.workspace_id, after=asked.after_text, count=asked.limit + 1)
+    items, last = cut(found, asked.limit)
+    return {"items": items, "next_cursor": text_cursor_of(last.user_id if last else None)}
+
+
+@resource.operation("GET", "/assignees", role=Role.RESPONDER, answer=AssigneePage)
+async def list_assignees(
+    call: Authorized,
+    asked: PageAsked,
+    q: Annotated[
+        str | None, Query(max_length=200, pattern=NO_NUL, description="Part of the user id or of the name")
+    ] = None,
+) -> object:
+    """List whom an alert can be assigned to: the members, by their ids and names alone.
+
+    In the order of their user ids. Roles and email addresses stay with the admins.
+    """
+    async with call.transaction() as connection:
+        found = await members.page(connection, call.workspace_id, after=asked.after_text, count=asked.limit + 1, text=q)
     items, last = cut(found, asked.limit)
     return {"items": items, "next_cursor": text_cursor_of(last.user_id if last else None)}
 

@@ -77,7 +77,7 @@ class Resolution(Body):
 
 
 Until = Annotated[Moment | None, Field(description="A time within 30 days; null ends the snooze")]
-Assignee = Annotated[UserId | None, Field(description="A member of the workspace; null for nobody in particular")]
+AssigneeId = Annotated[UserId | None, Field(description="A member of the workspace; null for nobody in particular")]
 
 
 class Snooze(Body):
@@ -89,7 +89,7 @@ class Snooze(Body):
 class Assignment(Body):
     """Who is to look after it."""
 
-    user_id: Assignee
+    user_id: AssigneeId
 
 
 class Comment(Body):

@@ -54,3 +54,14 @@ class Member(Answer):
 
 class MemberPage(Page[Member]):
     """Members, in the order of their user ids."""
+
+
+class Assignee(Answer):
+    """A member, as everybody may know them who assigns alerts."""
+
+    user_id: str
+    name: str
+
+
+class AssigneePage(Page[Assignee]):
+    """Members, in the order of their user ids."""
