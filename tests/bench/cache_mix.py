@@ -23,7 +23,7 @@ from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.bootstrap import ensure_members, ensure_workspace
 from convex_common.postgres.database import Database, connect
 from convex_common.postgres.positions import raise_version
-from convex_common.redis.cache.cache import Cache, Loaded
+from convex_common.redis.cache.cache import Cache
 from convex_common.redis.cache.classes import CLASSES, PATTERNS, STATISTICS
 from convex_common.redis.cache.counts import CacheCounts
 from convex_common.redis.cache.positions import Positions
@@ -150,7 +150,7 @@ class Simulation:
                 every(self._mix.lists, partial(self._read, path.format(mine=mine)))
             for path in FIGURES:
                 every(self._mix.figures, partial(self._read, path.format(mine=mine)))
-            every(self._mix.figures, partial(self._read_patterns, mine))
+            every(self._mix.figures, partial(self._read, f"/analytics/patterns?framework_id={mine}"))
             if self._mix.searching:
                 every(60 / self._mix.searching, self._search)
         happens.append((seconds / 2, len(happens), seconds, self._recompute))
@@ -176,14 +176,6 @@ class Simulation:
     def _search(self) -> None:
         """Somebody looks for something that nobody else looks for."""
         self._read(f"/alerts?q={self._random.randrange(10**9)}")
-
-    def _read_patterns(self, framework: str) -> None:
-        async def load() -> Loaded:
-            position = await in_database(self._api.gateway.database)(self._store.workspace_id)
-            return Loaded(b"x" * 4096, position.epoch, position.versions[PATTERNS.name])
-
-        finding = self._api.gateway.cache.find(self._store.workspace_id, PATTERNS, f"patterns {framework}", load)
-        self._api._runner.run(finding)
 
     def _recompute(self) -> None:
         """Statistics and patterns are computed anew, as a job does every half hour and every six hours."""

@@ -71,13 +71,13 @@ def give_past(workspace: Workspace, now: dt.datetime, *, counted_days: int = DAY
         _write(owner, _workspace_id(workspace), found, (now - UNTIL).days * ONE_DAY)
     with _database(workspace) as database:
         _count(database, _workspace_id(workspace), [now.date() - ago * ONE_DAY for ago in range(counted_days)])
-        PatternDetection(database, Ids())(_Run(now))
+        PatternDetection(database, Ids())(Run(now))
         for ago in range(foretold_days, -1, -1):
-            Predictions(database)(_Run(now - ago * ONE_DAY))
+            Predictions(database)(Run(now - ago * ONE_DAY))
     return Past(frameworks, rules)
 
 
-class _Run(Lease):
+class Run(Lease):
     """A job's run that nobody else knows of, and that nobody can take over."""
 
     def __init__(self, slot: dt.datetime) -> None:

@@ -474,8 +474,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Preview what the proposed change would have made of the alerts of the last eight weeks
-         * @description The alerts on record are gone through with the rule as it is now and as proposed.
+         * Preview what the proposed change would have made of the past
+         * @description Where the observations of the rule's metric are kept, the rule as it is and as proposed is decided anew on them, as
+         *         the processor decides. `on_record` goes through the alerts of the last eight weeks with both; where nothing can be
+         *         decided anew, `before` and `after` are those, and `why` says so.
          */
         get: operations["preview_pattern"];
         put?: never;
@@ -2370,6 +2372,12 @@ export interface components {
             low: number;
         };
         /**
+         * Basis
+         * @description What a preview was worked out from.
+         * @enum {string}
+         */
+        Basis: "observations" | "alerts";
+        /**
          * Bin
          * @description Predictions of about the same probability: what was said of them, and how many came true.
          */
@@ -4088,6 +4096,19 @@ export interface components {
             points: components["schemas"]["Point"][];
         };
         /**
+         * OnRecord
+         * @description The alerts on record since then.
+         */
+        OnRecord: {
+            after: components["schemas"]["ReplayOutcome"];
+            before: components["schemas"]["ReplayOutcome"];
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+        };
+        /**
          * OpenAlerts
          * @description Alerts that are open at this moment.
          */
@@ -4285,20 +4306,41 @@ export interface components {
         };
         /**
          * PatternPreview
-         * @description What the proposed change would have made of the alerts of the last eight weeks.
+         * @description What the proposed change would have made of the past.
          */
         PatternPreview: {
             after: components["schemas"]["ReplayOutcome"];
+            /** @description observations: both rules were decided anew on the observations that are kept since then. alerts: the alerts on record were gone through */
+            basis: components["schemas"]["Basis"];
             before: components["schemas"]["ReplayOutcome"];
             /** Change */
             change: {
                 [key: string]: components["schemas"]["FieldChange"];
             };
             /**
+             * More
+             * @description There are more series than were decided anew
+             * @default false
+             */
+            more?: boolean;
+            /** @description The alerts of the last eight weeks, gone through with both */
+            on_record: components["schemas"]["OnRecord"];
+            /**
+             * Series
+             * @description Series that were decided anew, those observed last
+             * @default 0
+             */
+            series?: number;
+            /**
              * Since
              * Format: date-time
              */
             since: string;
+            /**
+             * Why
+             * @description Why it goes by the alerts; null where it goes by observations
+             */
+            why?: string | null;
         };
         /**
          * PatternStatus

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { changeOf, saidOf, timeOf } from "../src/pages/insights/pattern";
-import type { Pattern } from "../src/rest/types";
+import { basisOf, changeOf, previewOf, saidOf, timeOf } from "../src/pages/insights/pattern";
+import type { Pattern, PatternPreview } from "../src/rest/types";
 
 const found = (kind: Pattern["kind"], evidence: Record<string, unknown>): Pattern =>
   ({ kind, evidence, lead_rule_name: "database" }) as unknown as Pattern;
@@ -40,4 +40,40 @@ test("a change in words", () => {
 
 test("a time of the week", () => {
   expect(timeOf(86_400 + 3600, 604_800)).toBe("Tuesday 01:00");
+});
+
+const outcome = {
+  fired: 40,
+  alerts: 30,
+  notified: 30,
+  acknowledged: 5,
+  useful: 0,
+  false_alarms: 0,
+  severity: "error",
+} as const;
+const quieter = { ...outcome, fired: 10, notified: 8 };
+const since = "2026-03-01T00:00:00Z";
+const preview: PatternPreview = {
+  since,
+  change: {},
+  before: outcome,
+  after: quieter,
+  basis: "observations",
+  why: null,
+  series: 3,
+  more: false,
+  on_record: { since, before: outcome, after: { ...quieter, notified: 9 } },
+};
+
+test("a preview says what it was worked out from", () => {
+  expect(previewOf(preview, Date.parse("2026-03-31T00:00:00Z"))).toBe(
+    "In the last 30 d it fired 40 times and told people 30 times; it would have fired 10 times and told them 8 times. Of 5 that somebody acknowledged 5 would be left.",
+  );
+  expect(basisOf(preview)).toBe(
+    "Decided anew on the observations of 3 series. By the alerts on record of eight weeks: told 9 times instead of 30.",
+  );
+  expect(basisOf({ ...preview, series: 20, more: true })).toMatch(/of the 20 series observed last\./);
+  expect(basisOf({ ...preview, basis: "alerts", why: "no observation of the rule's metric is kept" })).toBe(
+    "Counted on the alerts on record, since no observation of the rule's metric is kept.",
+  );
 });

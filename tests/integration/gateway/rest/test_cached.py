@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from psycopg.types.json import Jsonb
 
+from convex_analytics.pattern_detection import PatternDetection
 from convex_common.domain.alert import Status
 from convex_common.domain.severity import Severity
 from convex_common.measures import Measures
@@ -25,6 +26,8 @@ from convex_processor.batches import BatchProcessor
 from convex_processor.configurations import Configurations
 from convex_processor.drainer import ClaimLimits, Drainer
 from convex_processor.handler import EventHandler
+from tests.support.past import Run
+from tests.support.patterns import store_pattern
 from tests.support.postgres import Store
 from tests.support.processing import IDS, Bench
 from tests.support.rest import Api, Remembered, add_members, gateway_of, token_of
@@ -219,6 +222,37 @@ def test_a_rule_is_listed_anew_after_any_change_of_the_configuration(here: Insta
     here.one.delete(f"/rules/{made['id']}")
     assert here.two.get("/rules").json()["items"] == []
     assert counted(here.two, "rules", "hits") >= 1
+
+
+def test_patterns_are_listed_anew_once_somebody_decided_or_they_were_looked_for_again(here: Installation) -> None:
+    rule = here.one.rule(here.framework("market"))
+    hold = {"for_seconds": {"from": 0, "to": 120}}
+    workspace_id = here.store.workspace_id
+    first, second = (store_pattern(here.one.database, workspace_id, rule, hold) for _ in range(2))
+    paths = {status: f"/analytics/patterns?status={status}" for status in ("open", "dismissed", "applied", "ended")}
+
+    def listed() -> dict[str, set[str]]:
+        told = [{name: gateway.get(path).json() for name, path in paths.items()} for gateway in here.gateways]
+        assert told[0] == told[1], "every gateway answers the same"
+        return {name: {one["id"] for one in page["items"]} for name, page in told[0].items()}
+
+    assert listed() == {"open": {first, second}, "dismissed": set(), "applied": set(), "ended": set()}
+    assert listed()["open"] == {first, second}
+    assert counted(here.two, "patterns", "hits") == 8
+    (item,) = here.one.get(f"/analytics/patterns?limit=1&rule_id={rule['id']}").json()["items"]
+    assert item == here.one.get(f"/analytics/patterns/{item['id']}").json(), "cached or not, it looks the same"
+
+    assert here.one.post(f"/analytics/patterns/{first}/dismiss").status_code == 200
+    assert listed() == {"open": {second}, "dismissed": {first}, "applied": set(), "ended": set()}
+    assert here.two.post(f"/analytics/patterns/{second}/apply").status_code == 200
+    assert listed() == {"open": set(), "dismissed": {first}, "applied": {second}, "ended": set()}
+
+    third = store_pattern(here.one.database, workspace_id, rule, hold)
+    assert listed()["open"] == set(), "who stored it said nothing of it"
+    PatternDetection(here.one.database, IDS)(Run(dt.datetime.now(dt.UTC)))  # finds nothing: what is open has ended
+    for gateway in here.gateways:
+        gateway.gateway.cache._positions.forget(workspace_id)  # as after a second
+    assert listed() == {"open": set(), "dismissed": {first}, "applied": {second}, "ended": {third}}
 
 
 def test_workspaces_read_their_own(here: Installation, elsewhere: uuid.UUID) -> None:

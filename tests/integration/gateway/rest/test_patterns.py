@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from convex_common.domain.fingerprint import series_key
 from convex_common.ids import floor
 from tests.support.patterns import store_pattern
 from tests.support.rest import Api
@@ -49,6 +50,24 @@ def alerts(api: Api, rule: dict[str, Any], minutes: list[int]) -> None:
             )  # fmt: skip
 
 
+def observed(api: Api, framework_id: str, metric: str, values: list[float], step: int, **labels: str) -> None:
+    """Observations as the processor stores them, the last one now."""
+    key = series_key(api.workspace_id, uuid.UUID(framework_id), metric, labels)
+    now = dt.datetime.now(dt.UTC)
+    with psycopg.connect(api.store.owner_url) as owner:
+        owner.execute(
+            "INSERT INTO series_state (workspace_id, series, framework_id, metric, labels, last_value, last_at, state) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, '{}')",
+            (api.workspace_id, key, framework_id, metric, psycopg.types.json.Json(labels), values[-1], now),
+        )
+        for n, value in enumerate(reversed(values)):
+            owner.execute(
+                "INSERT INTO observations (workspace_id, series, framework_id, metric, value, at) "
+                "VALUES (%s, %s, %s, %s, %s, %s)",
+                (api.workspace_id, key, framework_id, metric, value, now - dt.timedelta(seconds=1 + n * step)),
+            )
+
+
 def test_patterns_are_listed_and_filtered(api: Api, rule: dict[str, Any]) -> None:
     sure = pattern(api, rule)
     unsure = pattern(api, rule, kind="seasonal", confidence=60)
@@ -67,6 +86,19 @@ def test_the_preview_counts_what_is_on_record(api: Api, rule: dict[str, Any]) ->
     told = api.get(f"/analytics/patterns/{pattern(api, rule)}/preview", role="viewer").json()
     assert (told["before"]["fired"], told["after"]["fired"]) == (4, 1)
     assert told["change"] == HOLD
+    assert (told["basis"], told["why"]) == ("alerts", "no observation of the rule's metric is kept")
+    assert {name: told[name] for name in told["on_record"]} == told["on_record"]
+
+
+def test_the_preview_decides_anew_on_the_observations_that_are_kept(api: Api, rule: dict[str, Any]) -> None:
+    alerts(api, rule, [1, 30])
+    peaks = [*[10.0] * 5, 150, 10, 10, 150, 10, *[150.0] * 10, 10]
+    observed(api, rule["framework_id"], rule["metric"], peaks, 60, host="a")
+    told = api.get(f"/analytics/patterns/{pattern(api, rule)}/preview", role="viewer").json()
+    assert (told["basis"], told["why"], told["series"], told["more"]) == ("observations", None, 1, False)
+    assert (told["before"]["fired"], told["after"]["fired"]) == (3, 1)
+    assert (told["on_record"]["before"]["fired"], told["on_record"]["after"]["fired"]) == (2, 1)
+    assert told["since"] > told["on_record"]["since"]
 
 
 def test_applying_changes_the_rule_as_a_person_would(api: Api, rule: dict[str, Any]) -> None:

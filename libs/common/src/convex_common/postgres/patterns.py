@@ -11,7 +11,6 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from convex_common.postgres.positions import raise_by_gateway
 from convex_common.postgres.tables import patterns
 
 
@@ -79,11 +78,10 @@ async def decide(
     by: str,
     applied: Mapping[str, Any] | None = None,
 ) -> Pattern:
-    """The pattern after somebody applied or dismissed it; what was cached of patterns ends."""
+    """The pattern after somebody applied or dismissed it. Raise the version of patterns with it."""
     changed = update(patterns).where(patterns.c.workspace_id == workspace_id, patterns.c.id == pattern_id)
     values = {"status": status, "decided_by": by, "decided_at": text("now()"), "applied": applied}
     row = (await connection.execute(changed.values(values).returning(*_COLUMNS))).one()
-    await raise_by_gateway(connection, workspace_id, "patterns")
     return _of(row)
 
 

@@ -46,7 +46,7 @@ async def backtest_draft(call: Authorized, draft: BacktestDraft) -> Response:
     if wrong := faults(draft):
         raise Problems(wrong)
     values = settled(RuleDraft.model_validate(draft.model_dump(include=set(RuleDraft.model_fields))))
-    return await _tried(call, _rule(uuid.UUID(int=0), values), {}, draft.begin, draft.end)
+    return await _tried(call, rule_of(uuid.UUID(int=0), values), {}, draft.begin, draft.end)
 
 
 @resource.operation("POST", "/rules/{rule_id}/backtest", role=Role.VIEWER, answer=Backtest)
@@ -56,7 +56,7 @@ async def backtest_rule(call: Authorized, rule_id: uuid.UUID, asked: BacktestAsk
         found = await rows.rules.find(connection, call.workspace_id, rule_id)
     if found is None:
         raise NotFound("there is no such rule in this workspace")
-    return await _tried(call, _rule(rule_id, asdict(found)), asked.labels, asked.begin, asked.end)
+    return await _tried(call, rule_of(rule_id, asdict(found)), asked.labels, asked.begin, asked.end)
 
 
 async def _tried(
@@ -133,7 +133,7 @@ def _period(begin: dt.datetime | None, end: dt.datetime | None, now: dt.datetime
     return first, last
 
 
-def _rule(rule_id: uuid.UUID, values: Mapping[str, Any]) -> Rule:
+def rule_of(rule_id: uuid.UUID, values: Mapping[str, Any]) -> Rule:
     """The rule as the domain has it, enabled or not."""
     return Rule(
         id=rule_id,

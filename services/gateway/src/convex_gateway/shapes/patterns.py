@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
+from convex_common.domain.rehearsal import Basis
 from convex_common.domain.severity import Severity
 from convex_gateway.pagination import Page
 from convex_gateway.shapes.body import Answer
@@ -96,8 +97,22 @@ class PatternPage(Page[Pattern]):
     """Patterns, those first found last first."""
 
 
+class OnRecord(Expected):
+    """The alerts on record since then."""
+
+    since: dt.datetime
+
+
 class PatternPreview(Expected):
-    """What the proposed change would have made of the alerts of the last eight weeks."""
+    """What the proposed change would have made of the past."""
 
     since: dt.datetime
     change: dict[str, FieldChange]
+    basis: Basis = Field(
+        description="observations: both rules were decided anew on the observations that are kept since then. "
+        "alerts: the alerts on record were gone through"
+    )
+    why: str | None = Field(default=None, description="Why it goes by the alerts; null where it goes by observations")
+    series: int = Field(default=0, description="Series that were decided anew, those observed last")
+    more: bool = Field(default=False, description="There are more series than were decided anew")
+    on_record: OnRecord = Field(description="The alerts of the last eight weeks, gone through with both")

@@ -30,6 +30,12 @@ AvailableType = Annotated[AlertType, WithJsonSchema({"type": "string", "enum": s
 """A type of alert, of which only those that are decided here can be had."""
 
 
+NOT_DECIDED: Final = (
+    "absence is not available yet, nor can it be tried: a rule is decided when a value comes, and what is absent does "
+    "not come. Let who expects the value say so, such as absent() in Prometheus, by a trigger or as an alert"
+)
+
+
 class RuleDraft(Body):
     """A rule to be made."""
 
@@ -121,7 +127,7 @@ class RulePage(Page[Rule]):
 def faults(rule: RuleDraft) -> list[FieldError]:
     """What does not hold between the fields of a whole rule."""
     if rule.alert_type not in DECIDED:
-        return [FieldError(field="alert_type", message=f"{rule.alert_type.value} is not available yet")]
+        return [FieldError(field="alert_type", message=NOT_DECIDED)]
     found = [
         FieldError(field=name, message=f"has no meaning with alert_type {rule.alert_type.value}")
         for name in sorted(meaningless(rule.alert_type))

@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { Badge, duration, EmptyState, FormDialog, Problem, Section, TimeAgo, useToast } from "../../design";
+import { Badge, EmptyState, FormDialog, Problem, Section, TimeAgo, useToast } from "../../design";
 import styles from "../../forms/forms.module.css";
 import { Guarded } from "../../forms/Guarded";
 import { More } from "../../forms/More";
@@ -11,7 +11,7 @@ import type { Pattern, PatternPreview } from "../../rest/types";
 import { usePaged } from "../../rest/usePaged";
 import { useApi } from "../../session/useApi";
 import { Bars } from "./Bars";
-import { barsOf, changeOf, KINDS, saidOf } from "./pattern";
+import { barsOf, basisOf, changeOf, KINDS, previewOf, saidOf } from "./pattern";
 
 /** Insights: what repeats itself in the alerts of the past. */
 export function Patterns() {
@@ -106,13 +106,10 @@ export function Patterns() {
         }}
       >
         {applying ? (
-          <p>
-            In the last {duration(Date.now() - Date.parse(applying.preview.since))} it fired{" "}
-            {applying.preview.before.fired} times and told people {applying.preview.before.notified} times; it would
-            have fired {applying.preview.after.fired} times and told them {applying.preview.after.notified} times. Of{" "}
-            {applying.preview.before.acknowledged} that somebody acknowledged {applying.preview.after.acknowledged}{" "}
-            would be left.
-          </p>
+          <div className={styles["stack"]}>
+            <p>{previewOf(applying.preview)}</p>
+            <p className={styles["hint"]}>{basisOf(applying.preview)}</p>
+          </div>
         ) : null}
       </FormDialog>
     </>

@@ -1,5 +1,5 @@
 import { duration } from "../../design";
-import type { Pattern } from "../../rest/types";
+import type { Pattern, PatternPreview } from "../../rest/types";
 import type { BarsProps } from "./Bars";
 
 export const KINDS: Record<Pattern["kind"], string> = {
@@ -98,4 +98,17 @@ export function changeOf(change: Pattern["recommendation"]["change"]): string {
     return `${field.replace(/_seconds$/, "").replace("for", "hold")}: ${shown(one.from)} → ${shown(one.to)}`;
   });
   return told.join(", ");
+}
+
+/** What the change would have made of the past, in a sentence or two. */
+export function previewOf({ since, before, after }: Omit<PatternPreview, "change">, now = Date.now()): string {
+  const span = duration(now - Date.parse(since));
+  return `In the last ${span} it fired ${before.fired} times and told people ${before.notified} times; it would have fired ${after.fired} times and told them ${after.notified} times. Of ${before.acknowledged} that somebody acknowledged ${after.acknowledged} would be left.`;
+}
+
+/** What that was worked out from, and what the other source says. */
+export function basisOf({ basis, why, series, more, on_record }: PatternPreview): string {
+  if (basis === "alerts") return `Counted on the alerts on record, since ${why ?? "nothing else is kept"}.`;
+  const of = more ? `the ${series} series observed last` : `${series} series`;
+  return `Decided anew on the observations of ${of}. By the alerts on record of eight weeks: told ${on_record.after.notified} times instead of ${on_record.before.notified}.`;
 }
