@@ -7,7 +7,7 @@ import uuid
 
 import psycopg
 
-from convex_common.domain.self_audit import WORKSPACE, Result, Stage
+from convex_common.domain.self_audit import WORKSPACE, Result, SelfAuditStatus, Stage, report
 from convex_common.postgres import self_audits
 from convex_common.postgres.history import read_now
 from tests.support.postgres import Store
@@ -42,6 +42,30 @@ def test_the_last_word_is_the_later_runs(store: Store) -> None:
         assert standing is not None
         assert (standing.passed, standing.stage, standing.reason) == (False, "stored", "no alert came")
         assert standing.last_passed_at == passed_at is not None
+
+
+def test_off_is_told_only_where_nobody_makes_runs(store: Store) -> None:
+    with psycopg.connect(store.url, autocommit=True) as connection:
+        self_audits.switch_off(connection, uuid.uuid4())
+        assert report(self_audits.read_now(connection)).status is SelfAuditStatus.OFF, "from the start"
+        run = uuid.uuid4()
+        assert self_audits.claim(connection, run, dt.timedelta(), within=EVERY) is None
+        self_audits.save(connection, run, Result({Stage.PREPARED: 0.25}))
+        self_audits.switch_off(connection, uuid.uuid4())
+        assert report(self_audits.read_now(connection)).status is SelfAuditStatus.PASSED, "another scheduler makes runs"
+        with psycopg.connect(store.owner_url) as owner:
+            owner.execute("UPDATE self_audit SET began_at = began_at - interval '61 seconds'")
+        assert report(self_audits.read_now(connection)).status is SelfAuditStatus.STALE
+        self_audits.switch_off(connection, uuid.uuid4())
+        told = report(self_audits.read_now(connection))
+        assert (told.status, told.stages[Stage.PREPARED]) == (SelfAuditStatus.OFF, 250)
+        assert told.last_passed_at is not None, "what was proved once stays told"
+
+
+def test_a_run_of_a_scheduler_from_before_this_column_is_not_off(store: Store) -> None:
+    with psycopg.connect(store.url, autocommit=True) as connection:
+        connection.execute("INSERT INTO self_audit (run, began_at) VALUES (gen_random_uuid(), clock_timestamp())")
+        assert report(self_audits.read_now(connection)).status is SelfAuditStatus.NEVER
 
 
 def test_its_workspace_is_in_no_total(store: Store) -> None:

@@ -145,6 +145,8 @@ def test_serve_without_the_owner_leaves_partitions_to_others(store: Store, env: 
     with running("convex-scheduler", env) as scheduler:
         ready(scheduler)
         jobs.when_status(store, "job-cleanup", "completed")
+        off = "SELECT FROM self_audit WHERE next_within IS NULL"
+        eventually(lambda: jobs.rows(store, off), within=30, what="without its address the self-audit is off")
     assert jobs.rows(store, "SELECT FROM job_runs WHERE job = 'partitions'") == []
 
 

@@ -52,8 +52,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get the health score, 0 to 100, and what it is made of
-         * @description Get the health score, 0 to 100, and what it is made of.
+         * Get the health score, 0 to 100, what it is made of, and when an alert last came through the whole path
+         * @description Get the health score, 0 to 100, what it is made of, and when an alert last came through the whole path.
          */
         get: operations["get_health"];
         put?: never;
@@ -3214,6 +3214,7 @@ export interface components {
             };
             /** Score */
             score: number;
+            self_audit: components["schemas"]["SelfAudit"];
             /** @description healthy above 80, degraded above 50, else unhealthy */
             status: components["schemas"]["HealthStatus"];
         };
@@ -5041,6 +5042,46 @@ export interface components {
          */
         Scope: "ingest" | "read" | "respond" | "configure" | "admin";
         /**
+         * SelfAudit
+         * @description Whether the installation's own alert, one a minute, comes through. It is not in the score.
+         */
+        SelfAudit: {
+            /** About */
+            about: string;
+            /** @description The first stage that the last run did not reach */
+            failed_stage: components["schemas"]["Stage"] | null;
+            /**
+             * Last Passed At
+             * @description When the whole path was last proved
+             */
+            last_passed_at: string | null;
+            /**
+             * Last Run At
+             * @description When the last run ended
+             */
+            last_run_at: string | null;
+            /**
+             * Reason
+             * @description Why it did not. Shown to operators alone; null to everybody else
+             */
+            reason: string | null;
+            /**
+             * Stages
+             * @description Milliseconds that each stage of the last run took, in the order of the path; null if not reached
+             */
+            stages: {
+                [key: string]: number | null;
+            };
+            /** @description Of the last run: passed or failed; stale where none has begun for too long, never where none has ended yet, off where it is switched off, unknown without PostgreSQL */
+            status: components["schemas"]["SelfAuditStatus"];
+        };
+        /**
+         * SelfAuditStatus
+         * @description What the record says of the path now.
+         * @enum {string}
+         */
+        SelfAuditStatus: "passed" | "failed" | "stale" | "never" | "off" | "unknown";
+        /**
          * Series
          * @description A value for each of the times; null where there is nothing to tell of.
          */
@@ -5300,6 +5341,12 @@ export interface components {
          * @enum {string}
          */
         Source: "order" | "values" | "cluster";
+        /**
+         * Stage
+         * @description What is proved, in the order in which it is: a failed run names the first that it did not reach.
+         * @enum {string}
+         */
+        Stage: "prepared" | "connected" | "accepted" | "stored" | "seen" | "notified" | "resolved";
         /**
          * State
          * @description Where a silence stands: in effect, yet to come (again), or over for good.

@@ -83,6 +83,13 @@ def _counted(figures: Figures) -> Iterator[Metric]:
             jobs.add_metric((queue, state), count)
     yield jobs
     yield GaugeMetricFamily("system_health_score", "The health, from 0 to 100.", figures.health.score)
+    proved = None if figures.self_audit is None else figures.self_audit.last_passed_at
+    if proved is not None:
+        yield GaugeMetricFamily(
+            "convex_self_audit_last_success_timestamp_seconds",
+            "Unix time at which the self-audit last passed.",
+            proved.timestamp(),
+        )
 
 
 def _measured(measured: Measured) -> Iterator[Metric]:

@@ -12,8 +12,9 @@ from uuid import UUID
 from convex_common.contracts import EVENTS_ACCEPTED, QUEUES
 from convex_common.domain.distribution import Distribution
 from convex_common.domain.health import Health, assess, queues_healthy
+from convex_common.domain.self_audit import Standing
 from convex_common.errors import Forbidden, StoreUnavailable
-from convex_common.postgres import history
+from convex_common.postgres import history, self_audits
 from convex_common.postgres.history import History
 from convex_common.redis.measures import Measured
 from convex_common.vitals import vitals_of
@@ -40,6 +41,7 @@ class Figures:
 
     history: History
     measured: Measured | None
+    self_audit: Standing | None = None
 
     @property
     def failed_jobs(self) -> int:
@@ -93,9 +95,10 @@ async def figures_of(gateway: Gateway, workspace_id: UUID | None) -> Figures:
     try:
         async with gateway.database.transaction(workspace_id) as connection:
             done = await history.read(connection, workspace_id)
+            standing = await self_audits.read(connection)
     finally:
         measured = await measuring
-    return Figures(done, measured)
+    return Figures(done, measured, standing)
 
 
 def _measured(gateway: Gateway, workspace_id: UUID | None) -> Measured | None:

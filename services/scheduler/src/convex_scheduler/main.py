@@ -36,6 +36,7 @@ from convex_scheduler.kubernetes.nowhere import NoCluster
 from convex_scheduler.progress import Progress
 from convex_scheduler.readings import Readings
 from convex_scheduler.run import RunOnce
+from convex_scheduler.self_audit.off import SwitchedOff
 from convex_scheduler.self_audit.watch import SelfAudit
 from convex_scheduler.serve import Loop
 from convex_scheduler.settings import SchedulerSettings
@@ -143,7 +144,9 @@ def serve(settings: SchedulerSettings) -> int:
             ("readings", readings.run),
             ("cluster", cluster.run),
         ]
-        if settings.self_audit_url is not None:
+        if settings.self_audit_url is None:
+            work.append(("self-audit", SwitchedOff(database, Ids()).run))
+        else:
             audit = _self_audit(settings, settings.self_audit_url, database, process.metrics, stopping)
             work.append(("self-audit", audit.run))
         threads = [threading.Thread(target=target, args=(stopping,), name=name, daemon=True) for name, target in work]
@@ -234,11 +237,10 @@ def _self_audit(
 
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole addresses, and the dead man's is a secret
     ids = Ids()
-    walk = Walk(
-        lambda: Api(url, ground.prepare(database, ids, KEY_SECONDS)), settings.self_audit_deadline_seconds, stopping
-    )
+    every, within = settings.self_audit_seconds, settings.self_audit_deadline_seconds
+    walk = Walk(lambda: Api(url, ground.prepare(database, ids, KEY_SECONDS)), within, stopping)
     address = None if settings.deadman_url is None else settings.deadman_url.get_secret_value()
-    return SelfAudit(database, walk, Deadman(address, metrics).tell, metrics, ids, settings.self_audit_seconds)
+    return SelfAudit(database, walk, Deadman(address, metrics).tell, metrics, ids, every, within)
 
 
 def _retention(settings: SchedulerSettings, database: Database, owner_url: str) -> retention.Retention:

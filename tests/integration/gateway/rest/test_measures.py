@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 import time
 import uuid
@@ -12,9 +13,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from convex_common.domain.self_audit import Result, Stage
 from convex_common.job_timings import JobTimings
 from convex_common.measures import Measures
 from convex_common.metrics import Metrics
+from convex_common.postgres import self_audits
 from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.database import Limits
 from convex_common.redis.measures import Batch, MeasureStore
@@ -22,6 +25,7 @@ from tests.support.debian import program_or_skip
 from tests.support.rest import Api, token_of
 from tests.support.valkey import Valkey
 
+STAGES = ["prepared", "connected", "accepted", "stored", "seen", "notified", "resolved"]
 PATHS = ["health", "alerts", "cache", "queue", "websocket", "prometheus"]
 EXEMPT = {
     "alert_processing_latency_ms metric names should not contain abbreviated units",
@@ -198,6 +202,34 @@ def test_queues_and_health(figures: Figures) -> None:
     assert health["score"] == pytest.approx((75 + 100 - 3000 / 202) / 2 * 0.75 * 0.95, abs=0.01)
 
 
+def test_health_tells_of_the_self_audit(figures: Figures) -> None:
+    assert figures.get("health")["self_audit"] == {
+        "status": "never",
+        "about": "no scheduler has made a run yet",
+        "last_passed_at": None,
+        "last_run_at": None,
+        "failed_stage": None,
+        "reason": None,
+        "stages": dict.fromkeys(STAGES),
+    }
+    run, minute = uuid.uuid4(), dt.timedelta(minutes=1)
+    with psycopg.connect(figures.api.store.url, autocommit=True) as connection:
+        self_audits.claim(connection, run, minute)
+        self_audits.save(connection, run, Result({Stage.PREPARED: 0.0021, Stage.CONNECTED: 0.013}))
+        told = figures.get("health")["self_audit"]
+        assert (told["status"], told["failed_stage"], told["last_passed_at"]) == ("passed", None, told["last_run_at"])
+        assert dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(told["last_run_at"]) < minute
+        assert list(told["stages"]) == STAGES
+        assert told["stages"] == dict.fromkeys(STAGES) | {"prepared": 2.1, "connected": 13.0}
+        exposed = figures.api.get("/api/metrics/prometheus", role="viewer").text
+        assert "\nconvex_self_audit_last_success_timestamp_seconds 1." in exposed
+        self_audits.save(connection, run, Result({}, Stage.ACCEPTED, "POST /triggers answered 503"))
+    failed = figures.get("health")["self_audit"]
+    assert (failed["status"], failed["failed_stage"], failed["reason"]) == ("failed", "accepted", None)
+    assert failed["last_passed_at"] == told["last_passed_at"]
+    assert figures.of_all("health")["self_audit"]["reason"] == "POST /triggers answered 503", "operators are told why"
+
+
 def test_without_redis_the_databases_figures_stay(api: Api) -> None:
     api.gateway.measure_store.close()
     told = {name: api.get(f"/api/metrics/{name}", role="viewer") for name in PATHS}
@@ -226,6 +258,7 @@ def test_without_postgres_the_score_is_told_all_the_same(api: Api) -> None:
     try:  # who asks is remembered
         health = api.get("/api/metrics/health", role="viewer").json()
         assert (health["score"], health["status"]) == (0, "unhealthy")
+        assert health["self_audit"]["status"] == "unknown"
         assert health["components"]["stores"] == {"score": 0, "reason": "PostgreSQL is away"}
         assert api.get("/api/metrics/alerts", role="viewer").status_code == 503
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -61,3 +61,79 @@ class Standing:
     reason: str | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     last_passed_at: dt.datetime | None = None
+    began_at: dt.datetime | None = None
+    """Of the run that began last, which may be under way."""
+    next_within: dt.timedelta | None = None
+    """So soon after `began_at` the next run begins; None where it is switched off."""
+    read_at: dt.datetime | None = None
+    """When this stood so, by the clock of the database, as all times here are."""
+
+
+class SelfAuditStatus(StrEnum):
+    """What the record says of the path now."""
+
+    PASSED = "passed"
+    """The last run proved the whole path."""
+    FAILED = "failed"
+    """The last run did not come through."""
+    STALE = "stale"
+    """No run was begun for too long: what is on record is old."""
+    NEVER = "never"
+    """No run has ended yet."""
+    OFF = "off"
+    """It is switched off: nothing proves the path."""
+    UNKNOWN = "unknown"
+    """The record cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Whether the path is proved, as people are told it. The stages are those of the run that ended last."""
+
+    status: SelfAuditStatus
+    about: str
+    last_passed_at: dt.datetime | None = None
+    last_run_at: dt.datetime | None = None
+    failed_stage: Stage | None = None
+    reason: str | None = None
+    stages: Mapping[Stage, float | None] = field(default_factory=lambda: dict.fromkeys(Stage))
+    """Milliseconds, in the order of the path; None where it did not come so far."""
+
+    def without_insides(self) -> Report:
+        """For those who do not run the installation: the reason may name what is behind it."""
+        return replace(self, reason=None)
+
+
+UNREADABLE: Final = Report(SelfAuditStatus.UNKNOWN, "PostgreSQL is away, and the record is there")
+
+
+def report(standing: Standing | None) -> Report:
+    """What is told of a record; None where no scheduler ever wrote one."""
+    if standing is None:
+        return Report(SelfAuditStatus.NEVER, "no scheduler has made a run yet")
+    status, about = _status(standing)
+    return Report(
+        status,
+        about,
+        standing.last_passed_at,
+        standing.ended_at,
+        None if standing.stage is None else Stage(standing.stage),
+        standing.reason,
+        {stage: _milliseconds(standing.seconds.get(stage.value)) for stage in Stage},
+    )
+
+
+def _status(standing: Standing) -> tuple[SelfAuditStatus, str]:
+    if standing.next_within is None or standing.began_at is None or standing.read_at is None:
+        return SelfAuditStatus.OFF, "it is switched off: SELF_AUDIT_URL is not set for the scheduler"
+    if standing.read_at - standing.began_at > standing.next_within:
+        return SelfAuditStatus.STALE, "no run has begun lately: is a scheduler there?"
+    if standing.passed is None:
+        return SelfAuditStatus.NEVER, "the first run is under way"
+    if standing.passed:
+        return SelfAuditStatus.PASSED, "an alert came through the whole path"
+    return SelfAuditStatus.FAILED, f"an alert did not come as far as {standing.stage}"
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 1)

@@ -12,6 +12,7 @@ from convex_common.contracts import QUEUES
 from convex_common.domain.distribution import merged
 from convex_common.domain.health import Health, Vitals, assess
 from convex_common.domain.role import Role
+from convex_common.domain.self_audit import UNREADABLE, Report, report
 from convex_common.errors import StoreUnavailable
 from convex_common.measures import (
     ALERT_LATENCY,
@@ -46,22 +47,30 @@ async def _asked(call: Authorized, scope: Scope = FigureScope.WORKSPACE) -> Figu
     return await figures_of(call.gateway, whose(call.principal, scope))
 
 
-async def _health(call: Authorized, scope: Scope = FigureScope.WORKSPACE) -> Health:
+async def _health(call: Authorized, scope: Scope = FigureScope.WORKSPACE) -> tuple[Health, Report]:
     """Also without PostgreSQL there is an answer, as long as it is known who asks."""
     workspace_id = whose(call.principal, scope)
     try:
-        return (await figures_of(call.gateway, workspace_id)).health
+        figures = await figures_of(call.gateway, workspace_id)
     except StoreUnavailable:
-        return assess(Vitals(postgres=False))
+        return assess(Vitals(postgres=False)), UNREADABLE
+    told = report(figures.self_audit)
+    return figures.health, told if call.principal.operator else told.without_insides()
 
 
 Asked = Annotated[Figures, Depends(_asked)]
 
 
 @resource.operation("GET", "/health", role=Role.VIEWER, answer=HealthScore)
-async def get_health(health: Annotated[Health, Depends(_health)]) -> object:
-    """Get the health score, 0 to 100, and what it is made of."""
-    return health
+async def get_health(told: Annotated[tuple[Health, Report], Depends(_health)]) -> object:
+    """Get the health score, 0 to 100, what it is made of, and when an alert last came through the whole path."""
+    health, self_audit = told
+    return {
+        "score": health.score,
+        "status": health.status,
+        "components": health.components,
+        "self_audit": self_audit,
+    }
 
 
 @resource.operation("GET", "/alerts", role=Role.VIEWER, answer=AlertFigures)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from pydantic import Field
 
 from convex_common.domain.health import HealthStatus
+from convex_common.domain.self_audit import SelfAuditStatus, Stage
 from convex_gateway.shapes.body import Answer
 
 
@@ -15,12 +18,30 @@ class Component(Answer):
     reason: str
 
 
+class SelfAudit(Answer):
+    """Whether the installation's own alert, one a minute, comes through. It is not in the score."""
+
+    status: SelfAuditStatus = Field(
+        description="Of the last run: passed or failed; stale where none has begun for too long, never where none has "
+        "ended yet, off where it is switched off, unknown without PostgreSQL"
+    )
+    about: str
+    last_passed_at: dt.datetime | None = Field(description="When the whole path was last proved")
+    last_run_at: dt.datetime | None = Field(description="When the last run ended")
+    failed_stage: Stage | None = Field(description="The first stage that the last run did not reach")
+    reason: str | None = Field(description="Why it did not. Shown to operators alone; null to everybody else")
+    stages: dict[Stage, float | None] = Field(
+        description="Milliseconds that each stage of the last run took, in the order of the path; null if not reached"
+    )
+
+
 class HealthScore(Answer):
     """One number, and what it is made of: latency, errors, queues, cache and stores."""
 
     score: float = Field(ge=0, le=100)
     status: HealthStatus = Field(description="healthy above 80, degraded above 50, else unhealthy")
     components: dict[str, Component]
+    self_audit: SelfAudit
 
 
 class Latency(Answer):

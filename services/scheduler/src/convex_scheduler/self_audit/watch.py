@@ -28,6 +28,7 @@ class SelfAudit:
         metrics: Metrics,
         ids: Ids,
         every: float,
+        within: float,
     ) -> None:
         self._database = database
         self._walk = walk
@@ -35,6 +36,7 @@ class SelfAudit:
         self._metrics = metrics
         self._ids = ids
         self._every = dt.timedelta(seconds=every)
+        self._within = dt.timedelta(seconds=within)
         metrics.self_audit_last_success_timestamp_seconds.set(0)
         for outcome in ("passed", "failed"):
             metrics.self_audit_runs.labels(outcome)
@@ -59,7 +61,7 @@ class SelfAudit:
         """A run where it is due, and seconds until the next may be. StoreUnavailable."""
         run = self._ids.new()
         with self._database.transaction() as connection:
-            left = self_audits.claim(connection, run, self._every)
+            left = self_audits.claim(connection, run, self._every, within=self._within)
         if left is None:
             result = self._walk(str(run))
             self._count(result)
