@@ -6,7 +6,9 @@ import asyncio
 import math
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import Final
 
 from convex_common.domain.role import Role
 from convex_common.measures import Measures
@@ -25,7 +27,8 @@ GATHERED = 0.01
 """For how long more questions are gathered while they come faster than they are answered."""
 
 Key = tuple[uuid.UUID, str]
-LookUp = Callable[[uuid.UUID, str], Awaitable[Role | None]]
+Ask = Callable[[uuid.UUID, Collection[str]], Awaitable[Mapping[str, str]]]
+"""The roles of those of a workspace's users who are members. StoreUnavailable."""
 
 
 class Memberships:
@@ -33,20 +36,19 @@ class Memberships:
 
     def __init__(
         self,
-        look_up: LookUp,
+        ask: Ask,
         metrics: Metrics,
         measures: Measures | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         remembered: int = 10_000,
     ) -> None:
-        self._look_up = look_up
+        self._together = Together(ask)
         self._counts = CacheCounts("members", metrics, measures)
         self._clock = clock
         self._remembered = remembered
         self._known: dict[Key, tuple[Role | None, float]] = {}  # the one that was used last is the last one
         self._latest: dict[Role | None, tuple[Role | None, float]] = {}
-        self._asked: dict[Key, asyncio.Task[Role | None]] = {}
         self._forgotten = 0
 
     async def role_of(self, workspace_id: uuid.UUID, user_id: str) -> Role | None:
@@ -60,35 +62,22 @@ class Memberships:
                 self._counts.hit(workspace_id)
                 return role
         self._counts.miss(workspace_id)
-        task = self._asked.get(key)
-        if task is None:
-            task = asyncio.create_task(self._find(key))
-            self._asked[key] = task
-            task.add_done_callback(lambda done: self._answered(key, done))
-        return await asyncio.shield(task)
+        forgotten = self._forgotten
+        role = await self._together.role_of(workspace_id, user_id)
+        if forgotten == self._forgotten:  # else somebody's has changed meanwhile, perhaps this one's
+            self._remember(key, role)
+        return role
 
     def forget(self, workspace_id: uuid.UUID, user_id: str) -> None:
         """Look this one up again when they come next, also where a look-up is under way now."""
         self._forgotten += 1
         self._known.pop((workspace_id, user_id), None)
-        self._asked.pop((workspace_id, user_id), None)
 
-    def _answered(self, key: Key, task: asyncio.Task[Role | None]) -> None:
-        if self._asked.get(key) is task:
-            del self._asked[key]
-        if not task.cancelled():
-            task.exception()  # looked at, also where everybody who asked has gone
-
-    async def _find(self, key: Key) -> Role | None:
-        forgotten = self._forgotten
-        role = await self._look_up(*key)
-        if forgotten != self._forgotten:
-            return role  # somebody's has changed meanwhile, perhaps this one's
+    def _remember(self, key: Key, role: Role | None) -> None:
         self._known.pop(key, None)
         self._known[key] = self._kept(role)
         if len(self._known) > self._remembered:
             del self._known[next(iter(self._known))]
-        return role
 
     def _kept(self, role: Role | None) -> tuple[Role | None, float]:
         """The role and until when it holds, to the second, so that thousands who come at once share a few of them."""
@@ -107,20 +96,21 @@ class Together:
     for `GATHERED` more.
     """
 
-    def __init__(self, ask: Callable[[uuid.UUID, Collection[str]], Awaitable[Mapping[str, str]]]) -> None:
+    def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self._waiting: dict[uuid.UUID, dict[str, asyncio.Future[Role | None]]] = {}
+        self._waiting: dict[uuid.UUID, list[_Question]] = {}
         self._asking: dict[uuid.UUID, asyncio.Task[None]] = {}
 
     async def role_of(self, workspace_id: uuid.UUID, user_id: str) -> Role | None:
         """As it is at a moment after the question. What `ask` raises is raised for all who asked together."""
-        waiting = self._waiting.setdefault(workspace_id, {})
-        answer = waiting.get(user_id)
-        if answer is None:
-            answer = waiting[user_id] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Role | None] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.get(workspace_id)
+        if waiting is None:
+            waiting = self._waiting[workspace_id] = []
+        waiting.append((user_id, answer))
         if workspace_id not in self._asking:
             self._asking[workspace_id] = asyncio.create_task(self._work(workspace_id))
-        return await asyncio.shield(answer)
+        return await answer  # one of its own: who gives up takes nobody's along
 
     async def _work(self, workspace_id: uuid.UUID) -> None:
         try:
@@ -131,23 +121,23 @@ class Together:
         finally:
             del self._asking[workspace_id]
 
-    async def _answer(self, workspace_id: uuid.UUID, waiting: Mapping[str, asyncio.Future[Role | None]]) -> None:
+    async def _answer(self, workspace_id: uuid.UUID, questions: Sequence[_Question]) -> None:
         try:
-            found = await self._ask(workspace_id, waiting.keys())
+            found = await self._ask(workspace_id, {user_id for user_id, _ in questions})
         except Exception as error:
-            for answer in waiting.values():
-                answer.set_exception(error)
-                answer.exception()  # looked at, also where everybody who asked has gone
+            for _, answer in questions:
+                if not answer.done():
+                    answer.set_exception(error)
             return
-        for user_id, answer in waiting.items():
-            answer.set_result(Role(found[user_id]) if user_id in found else None)
+        for user_id, answer in questions:
+            if not answer.done():
+                answer.set_result(_ROLES[found[user_id]] if user_id in found else None)
 
 
-def in_database(database: AsyncDatabase) -> LookUp:
+_Question = tuple[str, "asyncio.Future[Role | None]"]
+_ROLES: Final = {role.value: role for role in Role}
+
+
+def in_database(database: AsyncDatabase) -> Ask:
     """Looks roles up among the workspace's members."""
-
-    async def ask(workspace_id: uuid.UUID, user_ids: Collection[str]) -> Mapping[str, str]:
-        async with database.transaction(workspace_id) as connection:
-            return await roles_of(connection, workspace_id, user_ids)
-
-    return Together(ask).role_of
+    return partial(roles_of, database)

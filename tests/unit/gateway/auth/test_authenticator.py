@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import math
 import uuid
+from collections.abc import Collection, Mapping
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -44,12 +45,13 @@ class Members:
         self.away = False
         self.metrics = Metrics(CollectorRegistry())
 
-    async def __call__(self, workspace_id: uuid.UUID, user_id: str) -> Role | None:
+    async def __call__(self, workspace_id: uuid.UUID, user_ids: Collection[str]) -> Mapping[str, str]:
         self.asked += 1
+        role = self.role
         await asyncio.sleep(0)
         if self.away:
             raise StoreUnavailable
-        return self.role
+        return dict.fromkeys(user_ids, role.value) if role else {}
 
     def memberships(self, remembered: int = 10) -> Memberships:
         return Memberships(self, self.metrics, clock=lambda: self.now, remembered=remembered)

@@ -6,13 +6,14 @@ import datetime as dt
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, Text, any_, bindparam, delete, or_, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import Row, delete, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from convex_common.domain.role import Role
+from convex_common.postgres.async_database import AsyncDatabase
 from convex_common.postgres.database import Connection
 from convex_common.postgres.tables import members
 
@@ -39,16 +40,14 @@ class Standing:
 _COLUMNS = tuple(members.c[name] for name in Member.__dataclass_fields__)
 
 
-_ROLES_OF = select(members.c.user_id, members.c.role).where(
-    members.c.workspace_id == bindparam("workspace"),
-    members.c.user_id == any_(bindparam("users", type_=ARRAY(Text))),
+_ROLES_OF: Final = (
+    "SELECT user_id, role FROM members WHERE workspace_id = %(workspace)s AND user_id = ANY(%(users)s::text[])"
 )
 
 
-async def roles_of(connection: AsyncConnection, workspace_id: uuid.UUID, user_ids: Collection[str]) -> dict[str, str]:
+async def roles_of(database: AsyncDatabase, workspace_id: uuid.UUID, user_ids: Collection[str]) -> dict[str, str]:
     """The roles of those of the users who are members."""
-    found = await connection.execute(_ROLES_OF, {"workspace": workspace_id, "users": list(user_ids)})
-    return {row.user_id: row.role for row in found}
+    return dict(await database.rows(workspace_id, _ROLES_OF, {"users": list(user_ids)}))
 
 
 async def missing(connection: AsyncConnection, workspace_id: uuid.UUID, user_ids: Collection[str]) -> set[str]:
