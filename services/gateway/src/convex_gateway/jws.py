@@ -7,12 +7,15 @@ restart everybody comes back within seconds, each with another token. A yes from
 from __future__ import annotations
 
 import base64
-import json
+import hmac
 from collections.abc import Mapping
 from typing import Any
 
 import jwt
+import msgspec
 from jwt.algorithms import Algorithm, HMACAlgorithm
+
+_decode = msgspec.json.Decoder().decode
 
 
 def prepared_secret(secret: str) -> bytes | None:
@@ -28,19 +31,21 @@ def signed_payload(token: str, algorithm: Algorithm, key: Any) -> bytes | None:
     try:
         signed, _, signature = token.encode("ascii").rpartition(b".")
         _, _, payload = signed.partition(b".")
-        said, given = _bytes_of(payload), _bytes_of(signature)
-        if said is not None and given is not None and algorithm.verify(signed, key, given):
-            return said
+        if isinstance(algorithm, HMACAlgorithm):
+            good = hmac.compare_digest(_segment_of(hmac.digest(key, signed, algorithm.hash_alg)), signature)
+        else:
+            given = _bytes_of(signature)
+            good = given is not None and algorithm.verify(signed, key, given)
+        return _bytes_of(payload) if good else None
     except (ValueError, TypeError):
-        pass
-    return None
+        return None
 
 
 def ordinary_claims(payload: bytes, *, issuer: str, audience: str, now: float) -> Mapping[str, Any] | None:
     """The claims, where those that every token has are as they should be; None where they have to be looked at."""
     try:
-        claims = json.loads(payload)
-    except (ValueError, RecursionError):
+        claims = _decode(payload)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
     if not isinstance(claims, dict):
         return None
@@ -51,7 +56,9 @@ def ordinary_claims(payload: bytes, *, issuer: str, audience: str, now: float) -
         and isinstance(claims.get("jti", ""), str)
         and _is_past(claims.get("iat"), now)
         and _is_past(claims.get("nbf", 0), now)
-        and all(claims.get(name) is not None for name in ("exp", "workspace_id", "role"))
+        and claims.get("exp") is not None
+        and claims.get("workspace_id") is not None
+        and claims.get("role") is not None
     )
     return claims if usual else None
 
@@ -59,7 +66,11 @@ def ordinary_claims(payload: bytes, *, issuer: str, audience: str, now: float) -
 def _bytes_of(segment: bytes) -> bytes | None:
     """None unless it is just what base64url makes of them: two spellings of one token would be two tokens."""
     decoded = base64.urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
-    return decoded if base64.urlsafe_b64encode(decoded).rstrip(b"=") == segment else None
+    return decoded if _segment_of(decoded) == segment else None
+
+
+def _segment_of(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
 def _names(given: object, audience: str) -> bool:

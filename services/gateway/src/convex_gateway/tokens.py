@@ -6,8 +6,8 @@ import hashlib
 import math
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import jwt
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 REQUIRED = ("exp", "iat", "iss", "aud", "sub", "workspace_id", "role")
 LEEWAY = 10
 """Seconds by which an issuer's clock may be ahead; none for the expiry."""
+
+_ROLES: Final = {role.value: role for role in Role}
 
 LONGEST_TOKEN = 8192
 LONGEST_SUBJECT = 255
@@ -131,7 +133,7 @@ class TokenReader:
         self._audience = audience
         self._remembered = remembered
         self._known: dict[bytes, Verified] = {}  # the one that was used last is the last one
-        self._workspaces: dict[uuid.UUID, uuid.UUID] = {}
+        self._workspaces: dict[str, uuid.UUID] = {}  # one object for each: ten thousand tokens are one workspace's
         self._algorithms = {name: jwt.get_algorithm_by_name(name) for name in self._sources}
         self._headers: dict[str, tuple[str, str | None]] = {}  # of tokens that were good: an issuer writes a few
 
@@ -179,7 +181,7 @@ class TokenReader:
             except jwt.InvalidSignatureError:
                 continue
             self._remember(first, algorithm, kid)
-            return Verified(self._shared(_claims(payload)), source, verifier)
+            return Verified(self._claims(payload), source, verifier)
         raise Unauthorized("the token's signature is not ours")
 
     def _ordinary(
@@ -196,11 +198,29 @@ class TokenReader:
             self._headers.clear()
         self._headers[header] = (algorithm, kid)
 
-    def _shared(self, claims: Claims) -> Claims:
-        """The same with a workspace's id that all its tokens share: ten thousand of them are one workspace's."""
+    def _claims(self, payload: Mapping[str, Any]) -> Claims:
+        subject, role, expires_at = payload["sub"], _ROLES.get(str(payload["role"])), payload["exp"]
+        workspace_id = self._workspace_id(payload["workspace_id"])
+        if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT or "\0" in subject:
+            raise Unauthorized("the token's sub is no usable user id")
+        if role is None:
+            raise Unauthorized("the token's role is none that we know")
+        if isinstance(expires_at, bool) or not isinstance(expires_at, int | float) or not math.isfinite(expires_at):
+            raise Unauthorized("the token's exp is no time")
+        return Claims(workspace_id, subject, role, float(expires_at), payload.get("operator") is True)
+
+    def _workspace_id(self, said: object) -> uuid.UUID:
+        known = self._workspaces.get(said) if isinstance(said, str) else None
+        if known is not None:
+            return known
+        try:
+            workspace_id = uuid.UUID(said)  # type: ignore[arg-type]  # whatever it is
+        except (ValueError, AttributeError, TypeError):
+            raise Unauthorized("the token's workspace_id is no UUID") from None
         if len(self._workspaces) >= self._remembered:
             self._workspaces.clear()
-        return replace(claims, workspace_id=self._workspaces.setdefault(claims.workspace_id, claims.workspace_id))
+        self._workspaces[cast(str, said)] = workspace_id
+        return workspace_id
 
     def _decoded(self, token: str, key: Any, algorithm: str, issuer: str) -> dict[str, Any]:
         try:
@@ -235,23 +255,6 @@ def _header(token: str) -> tuple[Any, Any]:
     if "crit" in header:
         raise Unauthorized("the token asks for extensions that are not known here")
     return header.get("alg"), header.get("kid")
-
-
-def _claims(payload: Mapping[str, Any]) -> Claims:
-    try:
-        workspace_id = uuid.UUID(payload["workspace_id"])
-    except (ValueError, AttributeError, TypeError):
-        raise Unauthorized("the token's workspace_id is no UUID") from None
-    subject = payload["sub"]
-    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT or "\0" in subject:
-        raise Unauthorized("the token's sub is no usable user id")
-    role = payload["role"]
-    if role not in list(Role):
-        raise Unauthorized("the token's role is none that we know")
-    expires_at = payload["exp"]
-    if isinstance(expires_at, bool) or not isinstance(expires_at, int | float) or not math.isfinite(expires_at):
-        raise Unauthorized("the token's exp is no time")
-    return Claims(workspace_id, subject, Role(role), float(expires_at), payload.get("operator") is True)
 
 
 def _reason(error: jwt.InvalidTokenError) -> str:
