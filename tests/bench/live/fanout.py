@@ -107,6 +107,7 @@ def _print(rounds: Rounds[Trial], plan: Plan) -> None:
             "CPU ms a connect",
             "connect p50 ms",
             "p95",
+            "slowest",
             "idle % of a core",
         ),
         [
@@ -118,6 +119,7 @@ def _print(rounds: Rounds[Trial], plan: Plan) -> None:
                 of(side, lambda trial: trial.connect_cpu_ms, 2),
                 of(side, lambda trial: median(trial.connects.ms())),
                 of(side, lambda trial: percentile(trial.connects.ms(), 0.95)),
+                of(side, lambda trial: max(trial.connects.ms())),
                 of(side, lambda trial: trial.idle_share),
             )
             for side in rounds.sides

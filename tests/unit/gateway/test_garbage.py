@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import Iterator
 
 import pytest
 
-from convex_gateway.garbage import WAVE, Garbage
+from convex_gateway.garbage import WAVE, YOUNG, Garbage
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +38,15 @@ def test_a_wave_is_frozen_once_it_has_settled_and_thawed_when_it_has_gone() -> N
     del held
     sockets = WAVE
     assert look() < frozen[-2] - 9_000, "they have gone: what they left is nowhere"
+
+
+def test_the_young_are_looked_through_seldom_while_it_runs() -> None:
+    async def scenario() -> None:
+        before = gc.get_threshold()
+        garbage = Garbage(lambda: 0)
+        garbage.start()
+        assert gc.get_threshold() == (YOUNG, *before[1:])
+        await garbage.stop()
+        assert gc.get_threshold() == before
+
+    asyncio.run(scenario())

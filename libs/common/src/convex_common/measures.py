@@ -71,8 +71,12 @@ class Measures:
         if not of_people(workspace_id):
             return
         with self._lock:
-            counts = self._deltas.counts
-            counts[self._bounded(counts, (workspace_id, name, label))] += by
+            counts, key = self._deltas.counts, (workspace_id, name, label)
+            before = counts.get(key)  # few looks: a UUID is hashed anew for each
+            if before is None:
+                counts[self._bounded(counts, key)] += by
+            else:
+                counts[key] = before + by
 
     def observe(self, workspace_id: UUID, name: str, milliseconds: float, label: str = "") -> None:
         """One value of a latency."""
@@ -97,9 +101,11 @@ class Measures:
             return
         with self._lock:
             key = (workspace_id, name)
-            self._levels[key] += by
-            if not self._levels[key]:
-                del self._levels[key]
+            level = self._levels.get(key, 0) + by
+            if level:
+                self._levels[key] = level
+            else:
+                self._levels.pop(key, None)
 
     def levels(self) -> dict[tuple[UUID, str], int]:
         """The levels as they stand; those at 0 are left out."""

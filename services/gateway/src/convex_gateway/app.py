@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -117,12 +118,26 @@ def all_parts(gateway: Gateway) -> Parts:
     return Parts([*taken, *live(gateway)], dashboard(gateway), PATHS, COMPONENTS, hot(taken))
 
 
+class _Application(FastAPI):
+    """Hands WebSockets to what is behind their address at once: all layers before it are HTTP's."""
+
+    sockets: Mapping[str, ASGIApp] = MappingProxyType({})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it."""
+        socket = self.sockets.get(scope["path"]) if scope["type"] == "websocket" else None
+        if socket is not None:
+            await socket(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 def create_app(gateway: Gateway, *, parts: Parts | None = None, lifespan: Lifespan | None = None) -> FastAPI:
     """The ASGI application of one gateway; `parts` are all, unless a test wants fewer."""
     parts = all_parts(gateway) if parts is None else parts
     origins = gateway.settings.cors_origins
     hot = {at: CrossOrigin(hottest, origins) if origins else hottest for at, hottest in parts.hot.items()}
-    app = FastAPI(
+    app = _Application(
         title=openapi.TITLE,
         openapi_url="/openapi.json",
         docs_url=None,  # the page of our own: FastAPI's loads scripts from elsewhere
@@ -136,7 +151,6 @@ def create_app(gateway: Gateway, *, parts: Parts | None = None, lifespan: Lifesp
                 hot=hot,
                 site=gateway.sessions.site,
                 seconds=gateway.metrics.http_request_seconds,
-                sockets=parts.sockets,
             ),
             *([Middleware(CrossOrigin, origins=origins)] if origins else []),
             Middleware(BodyLimit),
@@ -148,6 +162,7 @@ def create_app(gateway: Gateway, *, parts: Parts | None = None, lifespan: Lifesp
         },
     )
     app.state.gateway = gateway
+    app.sockets = parts.sockets
     rest = [route for resource in RESOURCES for route in resource.resource.routes]
     app.router.routes.extend([*parts.first, *_in_order(rest), *sign_in, *oidc, *health.routes(), *parts.last])
 

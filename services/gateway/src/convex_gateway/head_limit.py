@@ -17,7 +17,7 @@ MOST_HEADERS: Final = 100
 SECONDS: Final = 30.0
 """How long a head may take to arrive; for the first one, from the connection on."""
 
-_SINGLE: Final = (b"host", b"content-length", b"transfer-encoding")
+_SINGLE: Final = frozenset((b"host", b"content-length", b"transfer-encoding"))
 
 
 @runtime_checkable
@@ -41,6 +41,7 @@ class HeadLimit(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._in_head = False
         self._arrived = 0
+        self._upgrades: bool | None = None
         self._waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
@@ -71,6 +72,7 @@ class HeadLimit(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         self._in_head = True
+        self._upgrades = None
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -80,15 +82,18 @@ class HeadLimit(HttpToolsProtocol):
         self._heard()
         if self.transport.is_closing():
             return
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        size, once = len(self.url), []
+        for name, value in self.headers:
+            size += len(name) + len(value)
+            if name in _SINGLE:
+                once.append(name)
         if size > LARGEST or len(self.headers) > MOST_HEADERS:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head of the request is too large.")
             return
-        names = [name for name, _ in self.headers]
-        if any(names.count(name) > 1 for name in _SINGLE):
+        if len(once) > len(set(once)):
             self._refuse(HTTPStatus.BAD_REQUEST, "A header is given twice that a request has once.")
             return
-        if b"host" not in names and self.parser.get_http_version() == "1.1":
+        if b"host" not in once and self.parser.get_http_version() == "1.1":
             self._refuse(HTTPStatus.BAD_REQUEST, "There is no Host header.")
             return
         super().on_headers_complete()
@@ -113,6 +118,12 @@ class HeadLimit(HttpToolsProtocol):
             super().handle_websocket_upgrade()
         self.parser = None  # type: ignore[assignment]  # as uvicorn does when a connection is lost
         del self.scope, self.headers
+
+    def _should_upgrade(self) -> bool:
+        """Whether this head asks for a WebSocket: uvicorn wants to know it three times of each."""
+        if self._upgrades is None or self._in_head:
+            self._upgrades = super()._should_upgrade()
+        return self._upgrades
 
     def _hand_over(self, kind: Any) -> None:
         self.connections.discard(self)

@@ -46,8 +46,7 @@ UNTRACED: Final = frozenset({"/healthz", "/readyz"})
 class Shield:
     """Continues the caller's `traceparent`. A failure is logged once and answered 500 with the trace's id.
 
-    `hot` are applications by method and path that are answered right here: routing costs more than their work. So are
-    WebSockets by path, `sockets`.
+    `hot` are applications by method and path that are answered right here: routing costs more than their work.
     """
 
     def __init__(
@@ -56,17 +55,15 @@ class Shield:
         hot: Mapping[tuple[str, str], ASGIApp] | None = None,
         site: Site | None = None,
         seconds: Histogram | None = None,
-        sockets: Mapping[str, ASGIApp] | None = None,
     ) -> None:
         self._app = app
         self._timings = Timings(seconds)
         self._site = site or Site()
         self._hot = hot or {}
-        self._sockets = sockets or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._sockets.get(scope.get("path", ""), self._app)(scope, receive, send)
+            await self._app(scope, receive, send)
             return
         api = scope["path"].startswith(NEVER_STORED)
         answer = _Answer(send, _ADDED[api, self._site.secure(scope)])

@@ -68,6 +68,7 @@ class WorkspaceFeed:
         self._fanout = FanOut(0, self._audience, traffic.sent)
         self._filling: asyncio.Task[None] | None = None
         self._recovering = False
+        self._subscribed: tuple[tuple[UUID, int], bytes] | None = None
 
     @property
     def epoch(self) -> UUID:
@@ -83,6 +84,17 @@ class WorkspaceFeed:
     def known(self) -> int:
         """The last offset that is known to be committed; 0 before the start."""
         return self._ordering.known if self._ordering else 0
+
+    @property
+    def subscribed(self) -> bytes:
+        """The answer to who follows the whole workspace from now on, as a frame: thousands come between two changes."""
+        place, known = (self.epoch, self.position), self._subscribed
+        if known is None or known[0] != place:
+            told = protocol.subscribed(
+                self.workspace_id, None, epoch=place[0], offset=place[1], recovered=True, replayed=0
+            )
+            known = self._subscribed = (place, text_frame(told))
+        return known[1]
 
     @property
     def written(self) -> int:

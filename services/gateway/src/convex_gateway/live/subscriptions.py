@@ -45,8 +45,7 @@ def at_once(socket: Socket, feed: WorkspaceFeed, asked: Subscribe) -> bool:
     socket.cursor = socket.told = position
     _enlist(socket, feed, None, position)
     socket.live = True
-    told = protocol.subscribed(feed.workspace_id, None, epoch=epoch, offset=position, recovered=True, replayed=0)
-    if socket.send(text_frame(told)):
+    if socket.send(feed.subscribed):
         feed.traffic.sent()
     return True
 
