@@ -5660,7 +5660,7 @@ export interface components {
         Wish: "suspend" | "resume";
         /**
          * Workspace
-         * @description The caller's workspace.
+         * @description A workspace, as one tells it from others.
          */
         Workspace: {
             /**
@@ -5670,7 +5670,10 @@ export interface components {
             id: string;
             /** Name */
             name: string;
-            /** Slug */
+            /**
+             * Slug
+             * @description As tokens and addresses name it; it does not change
+             */
             slug: string;
         };
         /**

@@ -9,8 +9,8 @@ import {
 } from "@tanstack/react-table";
 import { type MouseEvent, type ReactNode, useState } from "react";
 import { classes } from "./classes";
-import styles from "./DataTable.module.css";
 import { Loading } from "./EmptyState";
+import styles from "./Table.module.css";
 
 declare module "@tanstack/react-table" {
   interface ColumnMeta<TData extends RowData, TValue> {

@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
-import styles from "./FigureTable.module.css";
+import { classes } from "./classes";
+import styles from "./Table.module.css";
 
 export interface FigureTableProps {
   /** What the figures are of, for screen readers. */
@@ -15,7 +16,7 @@ export function FigureTable({ label, columns, children }: FigureTableProps) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by the keyboard
     <section className={styles["frame"]} tabIndex={0} aria-label={label}>
-      <table className={styles["table"]}>
+      <table className={classes(styles["table"], styles["figures"])}>
         <thead>
           <tr>
             {columns.map((column) => (

@@ -12,7 +12,8 @@ from convex_common.errors import Unauthorized
 from convex_common.postgres import api_keys, members, workspaces
 from convex_gateway.operations import Authorized, Resource
 from convex_gateway.principal import Principal
-from convex_gateway.shapes.people import Me, OwnKey, Workspace
+from convex_gateway.shapes.people import Me, OwnKey
+from convex_gateway.shapes.workspace import Workspace
 
 resource = Resource("me")
 

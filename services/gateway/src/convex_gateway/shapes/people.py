@@ -13,16 +13,9 @@ from convex_common.domain.role import Role, Scope
 from convex_gateway.problems import NO_NUL
 from convex_gateway.shapes.alerts import Alert
 from convex_gateway.shapes.body import Answer, Body
+from convex_gateway.shapes.workspace import Workspace
 
 LONGEST_MESSAGE = 32_768
-
-
-class Workspace(Answer):
-    """The caller's workspace."""
-
-    id: uuid.UUID
-    slug: str
-    name: str
 
 
 class OwnKey(Answer):

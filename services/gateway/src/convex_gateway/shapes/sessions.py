@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints
 from convex_common.domain.role import Role
 from convex_gateway.problems import NO_NUL
 from convex_gateway.shapes.body import Answer, Body
-from convex_gateway.shapes.people import Workspace
+from convex_gateway.shapes.workspace import Workspace
 from convex_gateway.tokens import LONGEST_TOKEN
 
 

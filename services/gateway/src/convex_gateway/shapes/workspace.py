@@ -1,4 +1,4 @@
-"""The caller's workspace on the wire, with what its admins set."""
+"""A workspace on the wire; the caller's own with what its admins set."""
 
 from __future__ import annotations
 
@@ -23,11 +23,16 @@ class WorkspacePatch(WorkspaceDraft):
     """What to change; what is left out stays."""
 
 
-class OwnWorkspace(Answer):
-    """The caller's workspace: whose alerts, rules and members those are."""
+class Workspace(Answer):
+    """A workspace, as one tells it from others."""
 
     id: uuid.UUID
     slug: str = Field(description="As tokens and addresses name it; it does not change")
     name: str
+
+
+class OwnWorkspace(Workspace):
+    """The caller's workspace: whose alerts, rules and members those are."""
+
     timezone: str = Field(description="By whose clock statistics and patterns tell days and hours")
     created_at: dt.datetime

@@ -18,8 +18,8 @@ from convex_gateway.context import Gateway
 from convex_gateway.operations import MEANINGS, PROBLEM_SCHEMA, JsonRequest, check_media_type
 from convex_gateway.principal import Principal
 from convex_gateway.problems import MEDIA_TYPE
-from convex_gateway.shapes.people import Workspace
 from convex_gateway.shapes.sessions import SessionState, SignedIn, SignIn, Switch, Way
+from convex_gateway.shapes.workspace import Workspace
 from convex_gateway.signin import cookies, csrf
 from convex_gateway.signin.sessions import Begun, Session
 

@@ -1,4 +1,4 @@
-import table from "../../design/FigureTable.module.css";
+import table from "../../design/Table.module.css";
 import { levelOf } from "./figures";
 import styles from "./insights.module.css";
 
