@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,53 @@ def test_what_is_silenced_is_listed_previewed_and_expired(convex: Convex, worksp
     assert "(409)" in convex("silences", "expire", made["id"], code=1)
     assert "is no matcher" in convex("silences", "create", "team", "--for", "1h", code=2)
     assert "say how long" in convex("silences", "create", "n=1", code=2)
+
+
+def test_alerts_are_snoozed_and_assigned(convex: Convex, workspace: Workspace) -> None:
+    rule_id = workspace.rule(workspace.framework())
+    convex_send(workspace, rule_id, 1)
+    convex_send(workspace, rule_id, 2)
+    found = eventually(lambda: (rows := convex.json("alerts", "list")) and rows[1:] and rows, within=30, what="both")
+    ids = [row["id"] for row in found]
+    me = workspace.get("/api/v1/me")["user_id"]
+    workspace.post("/api/v1/members", {"user_id": "ada", "role": "responder", "name": "Ada L."}, 201)
+
+    before = datetime.now(UTC)
+    until = [one["alert"]["snoozed_until"] for one in convex.json("alerts", "snooze", *ids, "--for", "4h")]
+    assert len({*until}) == 1, "one end for all"
+    assert before + timedelta(hours=4) <= datetime.fromisoformat(until[0]) <= datetime.now(UTC) + timedelta(hours=4)
+    assert convex("alerts", "list").count("snoozed") == 2
+    tomorrow = (before + timedelta(days=1)).isoformat(timespec="seconds")
+    [moved] = convex.json("alerts", "snooze", ids[0], "--until", tomorrow)
+    assert datetime.fromisoformat(moved["alert"]["snoozed_until"]) == datetime.fromisoformat(tomorrow)
+    assert moved["alert"]["snoozed_by"] == me
+    [ended] = convex.json("alerts", "snooze", ids[0], "--end")
+    assert ended["alert"]["snoozed_until"] is None
+    told = convex("alerts", "snooze", *ids, "--end", code=1)
+    assert f"{ids[0]}: the alert is not snoozed (409)" in told
+    assert ids[1] not in told, "the other one is done all the same"
+    assert all(row["snoozed_until"] is None for row in convex.json("alerts", "list"))
+    for wrong in ([], ["--for", "1h", "--end"], ["--for", "1h", "--until", tomorrow]):
+        assert "give one of --for, --until and --end" in convex("alerts", "snooze", ids[0], *wrong, code=2)
+    assert "until" in convex("alerts", "snooze", ids[0], "--for", "31d", code=1)
+    assert "is no length of time" in convex("alerts", "snooze", ids[0], "--for", "soon", code=2)
+
+    assert {one["alert"]["assigned_to"] for one in convex.json("alerts", "assign", *ids)} == {me}, "to oneself"
+    assert {one["alert"]["assigned_to"] for one in convex.json("alerts", "assign", *ids, "--to", "ada")} == {"ada"}
+    assert ids[0] in convex("alerts", "assign", ids[0], "--nobody")
+    assert {row["id"]: row["assigned_to"] for row in convex.json("alerts", "list")} == {ids[0]: None, ids[1]: "ada"}
+    refused = convex("alerts", "assign", *ids, "--to", "bob", code=1)
+    assert refused.count("is no member of this workspace") == 2
+    assert "--to and --nobody exclude one another" in convex(
+        "alerts", "assign", ids[0], "--to", "ada", "--nobody", code=2
+    )
+    assert "is no id" in convex("alerts", "assign", "slow", code=2)
+    asked = {
+        "_CONVEX_COMPLETE": "complete_bash",
+        "COMP_WORDS": f"convex alerts assign {ids[0]} --to a",
+        "COMP_CWORD": "5",
+    }
+    assert convex.program(changed=asked).split("\n")[0] == "ada"
 
 
 def test_exit_codes_say_what_to_do(convex: Convex, tmp_path: Path) -> None:

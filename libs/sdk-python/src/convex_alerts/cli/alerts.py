@@ -146,7 +146,14 @@ def snooze(
 def assign(
     session: Session,
     alert_ids: AlertIds,
-    to: Annotated[str | None, typer.Option(metavar="USER", help="The id of a member; without it to oneself.")] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="USER",
+            help="The id of a member; without it to oneself.",
+            autocompletion=names.completing("assignees", "user_id"),
+        ),
+    ] = None,
     nobody: Annotated[bool, typer.Option("--nobody", help="Take them from whoever has them.")] = False,
 ) -> None:
     """Assign alerts to a member, who finds that in their inbox; to oneself unless told otherwise."""

@@ -68,6 +68,11 @@ def time(text: str) -> datetime:
         fail(f"{text!r} is no time: write 2026-01-31T22:00Z", WRONG)
 
 
+def _told(item: dict[str, Any]) -> str:
+    """What is shown beside a completion."""
+    return str(item.get("title") or item.get("id") or item["name"])
+
+
 def completing(collection: str, field: str = "name", **filters: Any) -> Callable[[str], list[tuple[str, str]]]:
     """Completion by what there is; nothing where the installation does not answer at once."""
 
@@ -79,7 +84,7 @@ def completing(collection: str, field: str = "name", **filters: Any) -> Callable
             found = Session(None, None, None, as_json=True).found
             with Client(found.url, found.token, tries=1, timeout=1.0) as client:
                 page = client.get(collection, limit=100, **filters)
-            items = [(str(item[field]), clean(str(item.get("title") or item["id"]))) for item in page["items"]]
+            items = [(str(item[field]), clean(_told(item))) for item in page["items"]]
             return [(value, told) for value, told in items if value.startswith(incomplete)]
         except (Exception, SystemExit):  # whoever presses Tab wants no error
             return []
