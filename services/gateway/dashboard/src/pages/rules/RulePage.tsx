@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useBlocker, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { Button, buttonClass, Dialog, FormDialog, Page, Problem, TimeAgo, useToast } from "../../design";
 import { Faulty } from "../../forms/Faulty";
 import styles from "../../forms/forms.module.css";
@@ -10,8 +10,8 @@ import { useSubmission } from "../../forms/useSubmission";
 import { answered } from "../../rest/answered";
 import { useFrameworkName, useFrameworks, useStale } from "../../rest/nouns";
 import type { Rule } from "../../rest/types";
-import { Refused } from "../../session/session";
 import { useApi } from "../../session/useApi";
+import { asSeen, ChangedMeanwhile } from "./asSeen";
 import {
   changedMeanwhile,
   changesOf,
@@ -59,9 +59,6 @@ export function RulePage() {
 /** A number stays with its unit. */
 const unbroken = (words: string): string => words.replace(/(\d) (?=\S)/g, "$1\u00a0");
 
-/** How often a change is sent anew to a rule that others save without changing it. */
-const TRIES = 3;
-
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 
 function useRule(id: string) {
@@ -83,12 +80,13 @@ function Editor({ rule, start }: { rule: Rule | undefined; start: Form | null })
   const queries = useQueryClient();
   const navigate = useNavigate();
   const frameworkName = useFrameworkName();
-  // The rule as it was when the form was filled with it; what is fetched later does not change what one edits.
+  // The rule as it was when the form was filled with it; what is fetched later does not change what one has edited.
   const [opened, setOpened] = useState(rule);
   const [form, setForm] = useState<Form>(() => start ?? formOf(draftFrom(rule as Rule)));
   const [filled, setFilled] = useState(form);
   const [conflict, setConflict] = useState<{ now: Rule; fields: string[] } | null>(null);
-  const [deleting, setDeleting] = useState(false);
+  // The rule as whoever deletes it has seen it.
+  const [doomed, setDoomed] = useState<Rule | null>(null);
 
   const { draft, faults } = useMemo(() => draftOf(form), [form]);
   const { element, busy, error, shown, send, onSubmit, changed, refilled } = useSubmission(faults);
@@ -112,6 +110,14 @@ function Editor({ rule, start }: { rule: Rule | undefined; start: Form | null })
     refilled();
   };
 
+  const newer = rule !== undefined && opened !== undefined && rule.version > opened.version;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a form that nobody has touched shows what others made of it
+  useEffect(() => {
+    if (newer && !dirty) fill(rule);
+  }, [newer, dirty]);
+
+  const read = (path: { rule_id: string }) => () => answered(api.GET("/api/v1/rules/{rule_id}", { params: { path } }));
+
   /** Sends what was changed to the rule as it was seen; where somebody else has changed it since, asks first. */
   const save = async (seen: Rule | undefined) => {
     if (opened === undefined || seen === undefined) {
@@ -124,35 +130,38 @@ function Editor({ rule, start }: { rule: Rule | undefined; start: Form | null })
     }
     const path = { rule_id: opened.id };
     const body = changesOf(draftFrom(opened), draft);
-    for (let base = seen, tries = 1; ; tries += 1) {
-      const params = { path, header: { "If-Match": `"${base.version}"` } };
-      try {
-        const saved = await answered(api.PATCH("/api/v1/rules/{rule_id}", { params, body }));
-        queries.setQueryData(["rules", saved.id], saved);
-        await stale("rules");
-        fill(saved);
-        say(`${saved.name} is saved.`);
-        return;
-      } catch (error) {
-        if (!(error instanceof Refused && error.status === 412) || tries >= TRIES) throw error;
-        const now = await answered(api.GET("/api/v1/rules/{rule_id}", { params: { path } }));
-        if (changedMeanwhile(draftFrom(base), draftFrom(now)).length > 0) {
-          setConflict({ now, fields: changedMeanwhile(draftFrom(opened), draftFrom(now)) });
-          return;
-        }
-        base = now; // saved as it was
-      }
+    try {
+      const saved = await asSeen(seen, read(path), (header) =>
+        answered(api.PATCH("/api/v1/rules/{rule_id}", { params: { path, header }, body })),
+      );
+      queries.setQueryData(["rules", saved.id], saved);
+      await stale("rules");
+      fill(saved);
+      say(`${saved.name} is saved.`);
+    } catch (error) {
+      if (!(error instanceof ChangedMeanwhile)) throw error;
+      setConflict({ now: error.now, fields: changedMeanwhile(draftFrom(opened), draftFrom(error.now)) });
     }
   };
 
-  const remove = async () => {
-    if (opened === undefined) return;
-    await answered(api.DELETE("/api/v1/rules/{rule_id}", { params: { path: { rule_id: opened.id } } }));
+  /** Deletes the rule as it was seen; where somebody else has changed it since, a second press deletes theirs. */
+  const remove = async (seen: Rule) => {
+    const path = { rule_id: seen.id };
+    try {
+      await asSeen(seen, read(path), (header) =>
+        answered(api.DELETE("/api/v1/rules/{rule_id}", { params: { path, header } })),
+      );
+    } catch (error) {
+      if (!(error instanceof ChangedMeanwhile)) throw error;
+      setDoomed(error.now);
+      if (!dirty) fill(error.now);
+      throw new Error(`${error.message} It is not deleted. Look at it, or delete it as it is now.`);
+    }
     leaving.current = true;
     await navigate({ to: "/rules" });
-    queries.removeQueries({ queryKey: ["rules", opened.id] });
+    queries.removeQueries({ queryKey: ["rules", seen.id] });
     await stale("rules");
-    say(`${opened.name} is deleted.`);
+    say(`${seen.name} is deleted.`);
   };
 
   return (
@@ -178,7 +187,7 @@ function Editor({ rule, start }: { rule: Rule | undefined; start: Form | null })
             >
               Duplicate
             </Link>
-            <Guarded needs="editor" onClick={() => setDeleting(true)}>
+            <Guarded needs="editor" onClick={() => setDoomed(opened)}>
               Delete…
             </Guarded>
           </>
@@ -248,13 +257,13 @@ function Editor({ rule, start }: { rule: Rule | undefined; start: Form | null })
         }
       />
       <FormDialog
-        open={deleting}
-        onClose={() => setDeleting(false)}
-        title={`Delete ${opened?.name}?`}
+        open={doomed !== null}
+        onClose={() => setDoomed(null)}
+        title={`Delete ${doomed?.name ?? opened?.name}?`}
         description="Its open alerts are resolved. Alerts of the past stay."
         submit="Delete"
         danger
-        onSubmit={remove}
+        onSubmit={async () => doomed && (await remove(doomed))}
       />
     </Page>
   );

@@ -23,6 +23,7 @@ import { useFrameworkName, useFrameworks, useRules, useStale } from "../../rest/
 import type { Rule } from "../../rest/types";
 import { useMe } from "../../session/SessionProvider";
 import { useApi } from "../../session/useApi";
+import { asSeen, ChangedMeanwhile } from "./asSeen";
 import { decisionOf, type RuleDraft } from "./form";
 import { sentence } from "./sentence";
 
@@ -165,7 +166,7 @@ function shortSentence(rule: Rule): string {
   );
 }
 
-/** The rule's switch; taking it off asks first, since that ends its alerts. */
+/** The rule's switch, of the rule as it is listed; taking it off asks first, since that ends its alerts. */
 function Enabled({ rule }: { rule: Rule }) {
   const api = useApi();
   const say = useToast();
@@ -175,12 +176,20 @@ function Enabled({ rule }: { rule: Rule }) {
   const [busy, setBusy] = useState(false);
   const set = async (enabled: boolean) => {
     setBusy(true);
+    const path = { rule_id: rule.id };
     try {
-      await answered(
-        api.PATCH("/api/v1/rules/{rule_id}", { params: { path: { rule_id: rule.id } }, body: { enabled } }),
+      await asSeen(
+        rule,
+        () => answered(api.GET("/api/v1/rules/{rule_id}", { params: { path } })),
+        (header) => answered(api.PATCH("/api/v1/rules/{rule_id}", { params: { path, header }, body: { enabled } })),
       );
       await stale("rules");
       say(`${rule.name} is ${enabled ? "on" : "off"}.`);
+    } catch (error) {
+      if (!(error instanceof ChangedMeanwhile)) throw error;
+      await stale("rules");
+      const { enabled: on } = error.now;
+      throw new Error(`${error.message} It is ${on ? "on" : "off"}. Look at it, or switch it as it is now.`);
     } finally {
       setBusy(false);
     }
