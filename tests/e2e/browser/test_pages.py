@@ -197,11 +197,14 @@ def test_the_list_is_worked_by_keyboard(shop: Workspace, visit: Callable[..., Vi
     press("Enter")
     expect(page.get_by_test_id("alert")).to_have_attribute("data-status", "acknowledged")
     heading(page, "Checkout is slow")
-    press("r")
-    expect(page.get_by_role("dialog", name="Resolve")).to_be_visible()
-    assert faults(page) == []
-    press("Escape")
-    expect(page.get_by_role("dialog")).to_have_count(0)
+    for key, name, field in (("r", "Resolve", "Notes"), ("s", "Snooze", "For"), ("m", "Assign", "To whom")):
+        press(key)
+        dialog = page.get_by_role("dialog", name=name)
+        expect(dialog.get_by_label(field, exact=True).first).to_be_focused()
+        settled(page)
+        assert faults(page) == [], name
+        press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
     press("Escape")
     heading(page, "Alerts")
     for key, name in {"r": "Rules", "d": "Deliveries", "h": "Health", "a": "Alerts"}.items():

@@ -9,7 +9,7 @@ import {
   useState,
   useSyncExternalStore,
 } from "react";
-import type { Action } from "../live/useActions";
+import type { Action } from "../live/deeds";
 import styles from "./AlertList.module.css";
 import { AlertRow } from "./AlertRow";
 

@@ -20,9 +20,10 @@ import {
   useNow,
 } from "../design";
 import { matchersOf, written } from "../forms/matchers";
+import { type Action, isPossible } from "../live/deeds";
 import { ORDERS } from "../live/filter";
 import { useLive } from "../live/LiveProvider";
-import { type Action, isPossible, useActions } from "../live/useActions";
+import { useAct } from "../live/useAct";
 import { number, words } from "../live/words";
 import { answered } from "../rest/answered";
 import { useFrameworkName } from "../rest/nouns";
@@ -30,7 +31,7 @@ import { useMe } from "../session/SessionProvider";
 import { Refused } from "../session/session";
 import { useApi } from "../session/useApi";
 import styles from "./AlertPage.module.css";
-import { ResolveDialog } from "./ResolveDialog";
+import { type Asking, DeedDialogs } from "./DeedDialogs";
 import { SnoozeAndAssign } from "./SnoozeAndAssign";
 import { Timeline } from "./Timeline";
 import { Verdict } from "./Verdict";
@@ -74,19 +75,21 @@ function useAlert(id: string) {
 
 function Shown({ alert }: { alert: Alert }) {
   const { may } = useMe();
-  const { act } = useActions();
+  const act = useAct();
   const navigate = useNavigate();
   const frameworkName = useFrameworkName();
-  const [resolving, setResolving] = useState(false);
+  const [asking, setAsking] = useState<Asking | null>(null);
   const mayAct = may("responder");
   const run = (action: Action) => {
     if (!mayAct || !isPossible(action, alert)) return;
-    if (action === "resolve") setResolving(true);
-    else void act(action, [alert.id]);
+    if (action === "acknowledge") void act({ action }, [alert.id]);
+    else setAsking(action);
   };
   useShortcuts([
     { keys: "a", says: "Acknowledge", group: "This alert", run: () => run("acknowledge") },
     { keys: "r", says: "Resolve", group: "This alert", run: () => run("resolve") },
+    { keys: "s", says: "Snooze", group: "This alert", run: () => run("snooze") },
+    { keys: "m", says: "Assign to a member", group: "This alert", run: () => run("assign") },
     { keys: "Escape", says: "Back to the list", group: "This alert", run: () => void navigate({ to: "/" }) },
   ]);
   const labels = Object.entries(alert.labels);
@@ -193,7 +196,7 @@ function Shown({ alert }: { alert: Alert }) {
               ]}
             />
           </Section>
-          {alert.status === "resolved" ? null : <SnoozeAndAssign alert={alert} />}
+          {alert.status === "resolved" ? null : <SnoozeAndAssign alert={alert} onAsk={run} />}
           <Verdict alert={alert} />
           {labels.length > 0 ? (
             <Section title="Labels">
@@ -216,11 +219,11 @@ function Shown({ alert }: { alert: Alert }) {
           <Related alert={alert} />
         </aside>
       </div>
-      <ResolveDialog
+      <DeedDialogs
         alerts={[alert]}
-        open={resolving}
-        onClose={() => setResolving(false)}
-        onResolve={(notes) => void act("resolve", [alert.id], notes)}
+        asking={asking}
+        onClose={() => setAsking(null)}
+        onDeed={(deed) => void act(deed, [alert.id])}
       />
     </Page>
   );

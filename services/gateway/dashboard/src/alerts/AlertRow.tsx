@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { memo } from "react";
 import { Button, classes, SeverityBadge, TimeAgo } from "../design";
 import { soon } from "../design/time";
-import { type Action, isPossible } from "../live/useActions";
+import { type Action, isPossible } from "../live/deeds";
 import { number } from "../live/words";
 import styles from "./AlertRow.module.css";
 

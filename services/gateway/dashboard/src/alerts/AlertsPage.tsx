@@ -2,18 +2,25 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { useShortcuts } from "../app/useShortcuts";
 import { Button, EmptyState, Loading, Page, Problem } from "../design";
+import { type Action, isPossible } from "../live/deeds";
 import { filterOf, isNarrow, type ListSearch, type Sort, searchOf } from "../live/filter";
 import { useLive, useLoading } from "../live/LiveProvider";
-import { type Action, isPossible, useActions } from "../live/useActions";
+import { useAct } from "../live/useAct";
 import { useFrameworkName } from "../rest/nouns";
 import { useMe } from "../session/SessionProvider";
 import { AlertList, type ListHandle } from "./AlertList";
 import styles from "./AlertsPage.module.css";
+import { type Asking, DeedDialogs } from "./DeedDialogs";
 import { Filters } from "./Filters";
-import { ResolveDialog } from "./ResolveDialog";
 import { useOlder } from "./useOlder";
 
 const NONE: ReadonlySet<string> = new Set();
+const BULK: readonly [Action, string][] = [
+  ["acknowledge", "Acknowledge"],
+  ["resolve", "Resolve…"],
+  ["snooze", "Snooze…"],
+  ["assign", "Assign…"],
+];
 
 /** All alerts of the workspace, live: what is open unless one asks for more. */
 export function AlertsPage() {
@@ -22,7 +29,7 @@ export function AlertsPage() {
   const live = useLive();
   const loading = useLoading();
   const { may } = useMe();
-  const { act } = useActions();
+  const act = useAct();
   const frameworkName = useFrameworkName();
 
   const change = useCallback(
@@ -47,7 +54,7 @@ export function AlertsPage() {
 
   const [selected, setSelected] = useState<ReadonlySet<string>>(NONE);
   const [cursor, setCursor] = useState<string | null>(null);
-  const [resolving, setResolving] = useState<readonly string[] | null>(null);
+  const [asked, setAsked] = useState<{ action: Asking; ids: readonly string[] } | null>(null);
   const list = useRef<ListHandle>(null);
   const searchBox = useRef<HTMLInputElement>(null);
   const lastPicked = useRef<string | null>(null);
@@ -74,16 +81,15 @@ export function AlertsPage() {
   const run = useCallback(
     (action: Action, ids: readonly string[]) => {
       if (ids.length === 0) return;
-      if (action === "resolve") setResolving(ids);
-      else {
-        setSelected(NONE);
-        void act(action, ids);
-      }
+      if (action !== "acknowledge") return setAsked({ action, ids });
+      setSelected(NONE);
+      void act({ action }, ids);
     },
     [act],
   );
 
   const targets = (): string[] => (chosen.length > 0 ? chosen.map(({ id }) => id) : cursor === null ? [] : [cursor]);
+  const doing = (action: Action) => () => may("responder") && run(action, targets());
   const move = (by: number) => list.current?.move(by);
   useShortcuts([
     { keys: "j", says: "Next alert", group: "Alerts", run: () => move(1) },
@@ -91,8 +97,10 @@ export function AlertsPage() {
     { keys: "Enter", says: "Open the alert", group: "Alerts", run: () => open(cursor) },
     { keys: "x", says: "Select the alert", group: "Alerts", run: () => cursor && pick(cursor, false) },
     { keys: "X", says: "Select up to the alert", group: "Alerts", run: () => cursor && pick(cursor, true) },
-    { keys: "a", says: "Acknowledge", group: "Alerts", run: () => may("responder") && run("acknowledge", targets()) },
-    { keys: "r", says: "Resolve", group: "Alerts", run: () => may("responder") && run("resolve", targets()) },
+    { keys: "a", says: "Acknowledge", group: "Alerts", run: doing("acknowledge") },
+    { keys: "r", says: "Resolve", group: "Alerts", run: doing("resolve") },
+    { keys: "s", says: "Snooze", group: "Alerts", run: doing("snooze") },
+    { keys: "m", says: "Assign to a member", group: "Alerts", run: doing("assign") },
     { keys: "Escape", says: "Clear the selection", group: "Alerts", run: () => setSelected(NONE) },
     { keys: "/", says: "Search", group: "Alerts", run: () => searchBox.current?.focus() },
   ]);
@@ -123,24 +131,18 @@ export function AlertsPage() {
           {chosen.length > 0 ? (
             <div className={styles["chosen"]}>
               <strong>{chosen.length} selected</strong>
-              {may("responder") ? (
-                <>
-                  <Button
-                    size="small"
-                    onClick={() => run("acknowledge", targets())}
-                    disabled={!chosen.some((one) => isPossible("acknowledge", one))}
-                  >
-                    Acknowledge
-                  </Button>
-                  <Button
-                    size="small"
-                    onClick={() => run("resolve", targets())}
-                    disabled={!chosen.some((one) => isPossible("resolve", one))}
-                  >
-                    Resolve…
-                  </Button>
-                </>
-              ) : null}
+              {may("responder")
+                ? BULK.map(([action, label]) => (
+                    <Button
+                      key={action}
+                      size="small"
+                      onClick={doing(action)}
+                      disabled={!chosen.some((one) => isPossible(action, one))}
+                    >
+                      {label}
+                    </Button>
+                  ))
+                : null}
               <Button size="small" kind="quiet" onClick={() => setSelected(NONE)}>
                 Clear
               </Button>
@@ -178,14 +180,13 @@ export function AlertsPage() {
           />
         )}
       </div>
-      <ResolveDialog
-        alerts={(resolving ?? []).flatMap((id) => live.store.get(id) ?? [])}
-        open={resolving !== null}
-        onClose={() => setResolving(null)}
-        onResolve={(notes) => {
-          const ids = resolving ?? [];
+      <DeedDialogs
+        alerts={(asked?.ids ?? []).flatMap((id) => live.store.get(id) ?? [])}
+        asking={asked?.action ?? null}
+        onClose={() => setAsked(null)}
+        onDeed={(deed) => {
           setSelected(NONE);
-          void act("resolve", ids, notes);
+          void act(deed, asked?.ids ?? []);
         }}
       />
     </Page>

@@ -1,6 +1,7 @@
 import type { Alert } from "@convex-alerts/client";
 import { useState } from "react";
 import { FormDialog, TextArea } from "../design";
+import { titleOf } from "./titleOf";
 
 export interface ResolveDialogProps {
   alerts: readonly Alert[];
@@ -12,13 +13,11 @@ export interface ResolveDialogProps {
 /** Asks for a word about how it was resolved, and does not insist. */
 export function ResolveDialog({ alerts, open, onClose, onResolve }: ResolveDialogProps) {
   const [notes, setNotes] = useState("");
-  const [first] = alerts;
   return (
     <FormDialog
       open={open}
       onClose={onClose}
-      title={alerts.length > 1 ? `Resolve ${alerts.length} alerts` : "Resolve"}
-      description={alerts.length === 1 ? first?.title : undefined}
+      {...titleOf("Resolve", alerts)}
       submit="Resolve"
       onSubmit={async () => {
         onResolve(notes.trim() || undefined);

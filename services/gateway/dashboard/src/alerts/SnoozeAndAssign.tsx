@@ -1,38 +1,24 @@
 import type { Alert } from "@convex-alerts/client";
 import { useState } from "react";
-import { Button, Section, useToast } from "../design";
+import { Button, Section } from "../design";
 import { soon } from "../design/time";
-import { useLive } from "../live/LiveProvider";
-import { answered } from "../rest/answered";
+import type { Action, Deed } from "../live/deeds";
+import { useAct } from "../live/useAct";
 import { useMe } from "../session/SessionProvider";
-import { useApi } from "../session/useApi";
 import styles from "./AlertPage.module.css";
 
 const HOURS = [1, 4, 24] as const;
 
-/** For how long nobody is told of it, and whose it is. One may take it; others are assigned by the API. */
-export function SnoozeAndAssign({ alert }: { alert: Alert }) {
-  const api = useApi();
-  const live = useLive();
-  const say = useToast();
-  const { may, user_id: me } = useMe();
+/** For how long nobody is told of it, and whose it is; `onAsk` asks for any other end, or for a member. */
+export function SnoozeAndAssign({ alert, onAsk }: { alert: Alert; onAsk: (action: Action) => void }) {
+  const act = useAct();
+  const { may, user_id: me, name } = useMe();
   const [busy, setBusy] = useState(false);
-  const params = { path: { alert_id: alert.id } };
   const { snoozed_until: until, snoozed_by: by, assigned_to: whose } = alert;
-  const run = async (change: Promise<Alert>) => {
+  const run = (deed: Deed) => {
     setBusy(true);
-    try {
-      live.take(await change);
-    } catch (error) {
-      say(`It stays as it is. ${error instanceof Error ? error.message : String(error)}`, "problem");
-    } finally {
-      setBusy(false);
-    }
+    void act(deed, [alert.id]).finally(() => setBusy(false));
   };
-  const snooze = (end: string | null) =>
-    void run(answered(api.POST("/api/v1/alerts/{alert_id}/snooze", { params, body: { until: end } })));
-  const assign = (user: string | null) =>
-    void run(answered(api.POST("/api/v1/alerts/{alert_id}/assign", { params, body: { user_id: user } })));
   return (
     <Section title="Snooze and assign">
       <p className={styles["muted"]}>
@@ -46,23 +32,29 @@ export function SnoozeAndAssign({ alert }: { alert: Alert }) {
               key={hours}
               size="small"
               busy={busy}
-              onClick={() => snooze(new Date(Date.now() + hours * 3_600_000).toISOString())}
+              onClick={() => run({ action: "snooze", until: new Date(Date.now() + hours * 3_600_000).toISOString() })}
             >
               Snooze {hours} h
             </Button>
           ))}
+          <Button size="small" aria-keyshortcuts="s" onClick={() => onAsk("snooze")}>
+            Snooze…
+          </Button>
           {until ? (
-            <Button size="small" busy={busy} onClick={() => snooze(null)}>
+            <Button size="small" busy={busy} onClick={() => run({ action: "snooze", until: null })}>
               End the snooze
             </Button>
           ) : null}
           {whose === me ? null : (
-            <Button size="small" busy={busy} onClick={() => assign(me)}>
+            <Button size="small" busy={busy} onClick={() => run({ action: "assign", to: { user_id: me, name } })}>
               Assign to me
             </Button>
           )}
+          <Button size="small" aria-keyshortcuts="m" onClick={() => onAsk("assign")}>
+            Assign…
+          </Button>
           {whose ? (
-            <Button size="small" busy={busy} onClick={() => assign(null)}>
+            <Button size="small" busy={busy} onClick={() => run({ action: "assign", to: null })}>
               Unassign
             </Button>
           ) : null}

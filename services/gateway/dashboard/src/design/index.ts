@@ -1,5 +1,6 @@
 export { Badge, SeverityBadge, StatusBadge, type Tone } from "./Badge";
 export { Button, type ButtonProps, buttonClass } from "./Button";
+export { Combobox, type ComboboxProps } from "./Combobox";
 export { classes } from "./classes";
 export { type Column, DataTable, type DataTableProps } from "./DataTable";
 export { Dialog, FormDialog } from "./Dialog";

@@ -10,8 +10,9 @@ export function LengthField(props: {
   hint?: string | undefined;
   error?: string | undefined;
   disabled?: boolean;
+  autoFocus?: boolean;
 }) {
-  const { label, value, onChange, hint, error, disabled } = props;
+  const { label, value, onChange, hint, error, disabled, autoFocus } = props;
   return (
     <Field label={label} hint={hint} error={error}>
       {(control) => (
@@ -22,6 +23,8 @@ export function LengthField(props: {
             inputMode="decimal"
             autoComplete="off"
             disabled={disabled}
+            // biome-ignore lint/a11y/noAutofocus: the first field of a dialog, which takes the focus anyway
+            autoFocus={autoFocus}
             value={value.amount}
             onChange={(change) => onChange({ ...value, amount: change.target.value })}
           />

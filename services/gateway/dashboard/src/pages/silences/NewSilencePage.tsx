@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { Button, moment, Page, Problem, Select, SeverityBadge, TextArea, TextField, useToast } from "../../design";
 import { Faulty } from "../../forms/Faulty";
 import styles from "../../forms/forms.module.css";
@@ -9,6 +9,7 @@ import { LengthField } from "../../forms/LengthField";
 import { MatchersField } from "../../forms/MatchersField";
 import { type Matcher, matchersIn } from "../../forms/matchers";
 import { faultOf } from "../../forms/problems";
+import { usePaused } from "../../forms/usePaused";
 import { useSubmission } from "../../forms/useSubmission";
 import { answered } from "../../rest/answered";
 import { useStale } from "../../rest/nouns";
@@ -17,7 +18,6 @@ import own from "../rules/rules.module.css";
 import { emptySilence, QUICK, RECURRENCES, type SilenceForm, silenceBody } from "./form";
 
 const FIELDS = ["matchers", "starts_at", "ends_at", "comment", "timezone"];
-const PAUSE = 400;
 
 /** Makes a silence; `?matcher=team="shop"`, once or several times, fills it in. */
 export function NewSilencePage() {
@@ -145,14 +145,4 @@ function Preview({ matchers }: { matchers: readonly Matcher[] }) {
       {data.open > 10 ? <p className={styles["hint"]}>and {data.open - 10} more</p> : null}
     </div>
   );
-}
-
-/** A value once it has stayed the same for a moment. */
-function usePaused(value: string): string {
-  const [paused, setPaused] = useState(value);
-  useEffect(() => {
-    const timer = setTimeout(() => setPaused(value), PAUSE);
-    return () => clearTimeout(timer);
-  }, [value]);
-  return paused;
 }
