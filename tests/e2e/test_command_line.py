@@ -173,7 +173,7 @@ def test_alerts_are_snoozed_and_assigned(convex: Convex, workspace: Workspace) -
     [ended] = convex.json("alerts", "snooze", ids[0], "--end")
     assert ended["alert"]["snoozed_until"] is None
     told = convex("alerts", "snooze", *ids, "--end", code=1)
-    assert f"{ids[0]}: the alert is not snoozed (409)" in told
+    assert f"{ids[0]}: The alert is not snoozed. (409)" in told
     assert ids[1] not in told, "the other one is done all the same"
     assert all(row["snoozed_until"] is None for row in convex.json("alerts", "list"))
     for wrong in ([], ["--for", "1h", "--end"], ["--for", "1h", "--until", tomorrow]):

@@ -93,7 +93,7 @@ describe("those that stay as they are", () => {
     expect(nameOf(anAlert({ title: "slow", labels: { a: "1", b: "2", c: "3" } }))).toBe("slow (a=1, b=2)");
     const refused = [
       { name: "slow (host=a)", reason: "it is resolved" },
-      { name: "slow (host=b)", reason: "it is gone" },
+      { name: "slow (host=b)", reason: "it is gone." },
       { name: "slow (host=c)", reason: "it is resolved" },
     ];
     expect(refusals(refused)).toBe(

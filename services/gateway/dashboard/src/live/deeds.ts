@@ -117,7 +117,7 @@ export function refusals(refused: readonly Refusal[]): string {
   }
   const told = [...named].map(([reason, names]) => {
     const more = names.length - NAMES;
-    return `${sentence(reason)}: ${names.slice(0, NAMES).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+    return `${sentence(reason).replace(/\.$/, "")}: ${names.slice(0, NAMES).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
   });
   return `${refused.length} ${refused.length === 1 ? "stays as it is" : "stay as they are"}. ${told.join(". ")}.`;
 }
