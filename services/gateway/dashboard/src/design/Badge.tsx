@@ -31,6 +31,8 @@ const STATUSES: Record<string, Tone> = {
   active: "good",
   scheduled: "info",
   succeeded: "good",
+  passed: "good",
+  stale: "warning",
 };
 
 /** Where something stands, in the words of the API. */

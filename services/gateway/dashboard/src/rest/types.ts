@@ -24,5 +24,6 @@ export type PatternPreview = Schemas["PatternPreview"];
 export type Role = Schemas["Role"];
 export type Rule = Schemas["Rule"];
 export type Scope = Schemas["Scope"];
+export type SelfAuditReport = Schemas["SelfAudit"];
 export type Silence = Schemas["Silence"];
 export type Severity = Schemas["Severity"];

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, useEffect, useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { FigureTable, Page, Problem, Section, StatusBadge } from "../../design";
 import styles from "../../forms/forms.module.css";
 import { ScopeSelect, useFigureScope } from "../../forms/ScopeSelect";
@@ -8,8 +8,10 @@ import { answered } from "../../rest/answered";
 import { useFrameworkName } from "../../rest/nouns";
 import type { Latency } from "../../rest/types";
 import { useApi } from "../../session/useApi";
-import { count, kept, milliseconds, path, percent } from "./figures";
+import { Card } from "./Card";
+import { count, kept, milliseconds, percent } from "./figures";
 import own from "./health.module.css";
+import { SelfAudit } from "./SelfAudit";
 
 const EVERY = 5000;
 
@@ -78,6 +80,7 @@ export function HealthPage() {
                 ))}
               </ul>
             </Card>
+            <SelfAudit audit={data.health.self_audit} />
             <Card title="Alert latency" figure={milliseconds(data.alerts.latency?.p95)} unit="p95" line={seen["p95"]}>
               <Percentiles latency={data.alerts.latency} />
               <p className={styles["hint"]}>
@@ -127,7 +130,6 @@ export function HealthPage() {
               title="Notifications"
               figure={count(sum(Object.values(data.alerts.notifications_sent)))}
               unit="delivered"
-              line={undefined}
             >
               <dl className={styles["figures"]}>
                 {Object.entries(data.alerts.notifications_sent).map(([kind, sent]) => (
@@ -167,36 +169,6 @@ function useSeen(
     );
   }, [fetchedAt]);
   return seen;
-}
-
-function Card(props: {
-  title: string;
-  figure: string;
-  unit?: string;
-  line: readonly (number | null)[] | undefined;
-  aside?: ReactNode;
-  children?: ReactNode;
-}) {
-  const { title, figure, unit, line, aside, children } = props;
-  return (
-    <section className={styles["card"]} aria-label={title}>
-      <div className={styles["head"]}>
-        <h2>{title}</h2>
-        {aside}
-      </div>
-      <div className={own["told"]}>
-        <p>
-          <span className={styles["figure"]}>{figure}</span> <span className={styles["muted"]}>{unit}</span>
-        </p>
-        {line && line.length > 1 ? (
-          <svg className={own["spark"]} viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
-            <path d={path(line)} />
-          </svg>
-        ) : null}
-      </div>
-      {children}
-    </section>
-  );
 }
 
 function Percentiles({ latency }: { latency: Latency | null }) {
