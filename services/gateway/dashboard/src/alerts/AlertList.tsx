@@ -58,7 +58,6 @@ export function AlertList(props: AlertListProps) {
     count: alerts.length,
     getScrollElement: () => frame.current,
     estimateSize: () => height,
-    getItemKey: (index) => alerts[index]?.id ?? index,
     overscan: 12,
     // The row that has the focus stays in the page, or the focus would be lost.
     rangeExtractor: (range) => {
@@ -70,6 +69,8 @@ export function AlertList(props: AlertListProps) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: measured anew where rows have another height
   useLayoutEffect(() => rows.measure(), [height]);
 
+  // How far it is scrolled. The element knows too, but who asks it after a change has the page laid out at once.
+  const offset = useRef(0);
   // What stays where it is while the list changes.
   const anchor = useRef<{ id: string; index: number } | null>(null);
   useLayoutEffect(() => {
@@ -81,6 +82,7 @@ export function AlertList(props: AlertListProps) {
       const shift = index - kept.index;
       if (index >= 0 && shift !== 0) {
         element.scrollTop += shift * height;
+        offset.current = element.scrollTop;
         if (shift > 0) setAbove((before) => before + shift);
       }
     }
@@ -88,10 +90,10 @@ export function AlertList(props: AlertListProps) {
   useLayoutEffect(() => {
     const element = frame.current;
     if (element === null) return;
-    const first = Math.max(0, Math.min(alerts.length - 1, Math.ceil(element.scrollTop / height)));
+    const first = Math.max(0, Math.min(alerts.length - 1, Math.ceil(offset.current / height)));
     const focused = at >= 0 && element.contains(document.activeElement) ? at : -1;
     const index = focused >= 0 ? focused : first;
-    const holds = element.scrollTop > 0 || within.current || focused >= 0;
+    const holds = offset.current > 0 || within.current || focused >= 0;
     const id = alerts[index]?.id;
     anchor.current = holds && id !== undefined ? { id, index } : null;
   });
@@ -116,7 +118,7 @@ export function AlertList(props: AlertListProps) {
   };
   useImperativeHandle(props.ref, () => ({
     move: (by) => {
-      const top = Math.ceil((frame.current?.scrollTop ?? 0) / height);
+      const top = Math.ceil(offset.current / height);
       const from = at >= 0 ? at + by : top;
       focus(Math.max(0, Math.min(alerts.length - 1, from)));
     },
@@ -134,7 +136,8 @@ export function AlertList(props: AlertListProps) {
           within.current = false;
         }}
         onScroll={(scroll) => {
-          if (scroll.currentTarget.scrollTop === 0) setAbove(0);
+          offset.current = scroll.currentTarget.scrollTop;
+          if (offset.current === 0) setAbove(0);
         }}
       >
         <ul
@@ -148,12 +151,12 @@ export function AlertList(props: AlertListProps) {
             focus(Math.max(0, Math.min(alerts.length - 1, at + by)));
           }}
         >
-          {items.map(({ index, key, start }) => {
+          {items.map(({ index, start }) => {
             const alert = alerts[index];
             if (alert === undefined) return null;
             return (
               <AlertRow
-                key={key}
+                key={alert.id}
                 alert={alert}
                 top={start}
                 height={height}

@@ -25,12 +25,10 @@ export interface AlertRowProps {
 
 const LABELS = 4;
 
-/** One alert in the list. It is drawn again only where something of it, or its place, is another. */
+/** One alert in the list. What is in it is drawn again only where that is another; a new place only moves it. */
 export const AlertRow = memo(function AlertRow(props: AlertRowProps) {
-  const { alert, top, height, position, total, framework, selected, current, fresh, mayAct } = props;
-  const { onCursor, onPick, onAct } = props;
-  const { id, title } = alert;
-  const labels = Object.entries(alert.labels).slice(0, LABELS);
+  const { alert, top, height, position, total, selected, current, fresh, onCursor } = props;
+  const { id } = alert;
   return (
     <li
       className={classes(styles["row"], styles[alert.severity], fresh && styles["fresh"])}
@@ -44,6 +42,25 @@ export const AlertRow = memo(function AlertRow(props: AlertRowProps) {
       data-current={current || undefined}
       onFocus={() => onCursor(id)}
     >
+      <Content
+        alert={alert}
+        framework={props.framework}
+        selected={selected}
+        mayAct={props.mayAct}
+        onPick={props.onPick}
+        onAct={props.onAct}
+      />
+    </li>
+  );
+});
+
+type ContentProps = Pick<AlertRowProps, "alert" | "framework" | "selected" | "mayAct" | "onPick" | "onAct">;
+
+const Content = memo(function Content({ alert, framework, selected, mayAct, onPick, onAct }: ContentProps) {
+  const { id, title } = alert;
+  const labels = Object.entries(alert.labels).slice(0, LABELS);
+  return (
+    <>
       <span className={styles["pick"]}>
         <input
           type="checkbox"
@@ -104,7 +121,7 @@ export const AlertRow = memo(function AlertRow(props: AlertRowProps) {
           ) : null}
         </span>
       ) : null}
-    </li>
+    </>
   );
 });
 

@@ -1,3 +1,4 @@
+import type { Alert } from "@convex-alerts/client";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { useShortcuts } from "../app/useShortcuts";
@@ -21,6 +22,7 @@ const BULK: readonly [Action, string][] = [
   ["snooze", "Snooze…"],
   ["assign", "Assign…"],
 ];
+const NOBODY: readonly Alert[] = [];
 
 /** All alerts of the workspace, live: what is open unless one asks for more. */
 export function AlertsPage() {
@@ -60,10 +62,15 @@ export function AlertsPage() {
   const lastPicked = useRef<string | null>(null);
 
   // What is no longer in the list is no longer chosen: nobody resolves what they cannot see.
-  const chosen = useMemo(() => alerts.filter(({ id }) => selected.has(id)), [alerts, selected]);
+  const chosen = useMemo(
+    () => (selected.size === 0 ? NOBODY : alerts.filter(({ id }) => selected.has(id))),
+    [alerts, selected],
+  );
 
+  // Rows are given the same functions as long as they stand: otherwise each change would draw all of them again.
   const pick = useCallback(
     (id: string, range: boolean) => {
+      const alerts = live.store.list();
       const from = range && lastPicked.current ? alerts.findIndex((one) => one.id === lastPicked.current) : -1;
       const to = alerts.findIndex((one) => one.id === id);
       lastPicked.current = id;
@@ -75,7 +82,7 @@ export function AlertsPage() {
         return next;
       });
     },
-    [alerts],
+    [live],
   );
 
   const run = useCallback(
@@ -87,6 +94,7 @@ export function AlertsPage() {
     },
     [act],
   );
+  const runOne = useCallback((action: Action, id: string) => run(action, [id]), [run]);
 
   const targets = (): string[] => (chosen.length > 0 ? chosen.map(({ id }) => id) : cursor === null ? [] : [cursor]);
   const doing = (action: Action) => () => may("responder") && run(action, targets());
@@ -175,7 +183,7 @@ export function AlertsPage() {
             isFresh={(id) => live.isFresh(id)}
             onCursor={setCursor}
             onPick={pick}
-            onAct={(action, id) => run(action, [id])}
+            onAct={runOne}
             onEnd={older.more}
           />
         )}

@@ -3,6 +3,7 @@ import { answered } from "../rest/answered";
 import { fetchSigned, Refused } from "../session/session";
 import { AlertStore } from "./AlertStore";
 import type { Filter } from "./filter";
+import { Pace } from "./Pace";
 
 /** How the page stands with the server; `offline` is the browser's own word. */
 export type LinkState =
@@ -30,7 +31,6 @@ export interface Loading {
 
 const PAGE = 200;
 const MOST_OPEN = 15_000;
-const HIDDEN_FLUSH = 1000;
 const FRESH = 4000;
 
 /**
@@ -41,6 +41,7 @@ const FRESH = 4000;
  */
 export class Live {
   readonly store = new AlertStore();
+  readonly #pace = new Pace(() => this.store.flush());
   readonly #api: Api;
   readonly #socket: AlertSocket;
   readonly #listeners = new Set<() => void>();
@@ -50,7 +51,6 @@ export class Live {
   #link: Link = { state: "connecting", retryAt: null, problem: null };
   #loading: Loading = { complete: false, problem: null };
   #load = 0;
-  #drawing = false;
   #stopped = false;
   #onRefused: () => void;
 
@@ -124,16 +124,9 @@ export class Live {
     if (this.store.take(alert)) this.draw();
   }
 
-  /** Has the store tell what changed, once in a frame; slower where nobody looks. */
+  /** Has the store tell what changed, as often as it does not get in the reader's way. */
   draw(): void {
-    if (this.#drawing) return;
-    this.#drawing = true;
-    const flush = () => {
-      this.#drawing = false;
-      this.store.flush();
-    };
-    if (document.hidden) setTimeout(flush, HIDDEN_FLUSH);
-    else requestAnimationFrame(flush);
+    this.#pace.ask();
   }
 
   /** Loads what a view needs beyond what is open; answers the cursor of what is older. */
