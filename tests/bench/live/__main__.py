@@ -1,4 +1,4 @@
-"""`make bench-live`: the gateway beside stock servers and the limit, and how soon an alert is on a screen."""
+"""`make bench-live`: the gateway beside stock servers and the limit; how soon an alert is on a screen, how smoothly."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 from tests.bench import conditions, report
-from tests.bench.live import fanout, many, painted, stalled
+from tests.bench.live import fanout, many, painted, smooth, stalled
 from tests.bench.live.ground import Ground, ground
 from tests.bench.live.load import CompilerMissing, compiled
 from tests.bench.live.machine import allow_files
@@ -18,6 +18,7 @@ TOPICS = {
     "many": "5,000 sockets: connecting, memory and throughput",
     "stalled": "1,000 sockets of which 50 never read",
     "painted": "trigger → painted in Chromium, beside a socket",
+    "smooth": "the dashboard with 10,000 alerts, while 100 a second change and while none does",
 }
 SOCKETS: dict[str, Callable[..., list[Gate]]] = {"fanout": fanout.run, "many": many.run, "stalled": stalled.run}
 
@@ -40,6 +41,8 @@ def main() -> int:
             found += _on(made, on_sockets, quick)
     if "painted" in topics:
         found += painted.run(quick=quick)
+    if "smooth" in topics:
+        found += smooth.run(quick=quick)
     report.gates("Targets" + (" (--quick: short runs, no proof)" if quick else ""), found)
     return 0
 
