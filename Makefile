@@ -1,6 +1,6 @@
 # Everything a person does here is one of these words.
 .DEFAULT_GOAL := help
-.PHONY: help setup web run test test-long check check-python check-pages format chart dashboards openapi bench bench-live bench-patterns bench-predictions bench-scale lock clean
+.PHONY: help setup web run test test-long check check-python check-pages format chart dashboards openapi bench bench-live bench-patterns bench-predictions bench-scale lock pictures clean
 
 # Python reads its compiled files everywhere and writes them here, whatever the shell says: without them a gateway
 # takes three times as long to start, and tests start dozens.
@@ -81,6 +81,9 @@ chart: $(STAMP) ## the chart's README and schema, from its values.yaml
 
 openapi: $(STAMP) $(NODE_STAMP) ## the TypeScript SDK's types, from the gateway's description of its API
 	@$(BIN)/python -m convex_gateway.describe | $(NPM) run --silent --workspace @convex-alerts/client openapi
+
+pictures: $(STAMP) $(PAGES) ## the documents' pictures of the dashboard, taken in a browser
+	@CONVEX_PICTURES=$(CURDIR)/docs/images $(BIN)/pytest -q -n 0 tests/e2e/browser/test_pictures.py
 
 bench: $(STAMP) ## measure speed beside the peers
 	@$(BIN)/python -m tests.bench $(ARGS)
