@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -147,12 +148,15 @@ def plain(text: str) -> str:
 def shows(page: Page, texts: Iterable[str]) -> None:
     """Each of them is in what the page shows, letter by letter."""
     wanted = {text: plain(text) for text in texts}
-
-    def missing() -> list[str]:
+    deadline, pause = time.monotonic() + 60, 10
+    while True:
         shown = plain(page.evaluate(TEXT))
-        return [text for text, sought in wanted.items() if sought not in shown]
-
-    eventually(lambda: not missing(), within=60, what=f"{missing()[:3]}")
+        missing = [text for text, sought in wanted.items() if sought not in shown]
+        if not missing:
+            return
+        assert time.monotonic() < deadline, f"{len(missing)} are not shown, such as {missing[:3]}"
+        page.wait_for_timeout(pause)  # the page draws meanwhile, rather than being read
+        pause = min(2 * pause, 200)
 
 
 LISTS: Mapping[str, Sequence[str]] = {
