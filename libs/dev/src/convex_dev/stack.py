@@ -50,7 +50,8 @@ class Stack:
         flags = ["--home", str(self.home.path), "--port", str(port), "--processors", str(processors)]
         self._command = list(command or [program("convex"), "dev", "up", *flags, "--demo" if demo else "--no-demo"])
         inherited = {k: v for k, v in os.environ.items() if k not in OURS and not k.startswith("CONVEX_")}
-        self._env = {"SELF_AUDIT_URL": "", **inherited, **(env or {})}
+        self._given = dict(env or {})
+        self._env = {"SELF_AUDIT_URL": "", **inherited, **self._given}
         self._process: subprocess.Popen[str] | None = None
         self.output: list[str] = []
         """Lines on stdout of the present run."""
@@ -172,7 +173,7 @@ class Stack:
     @property
     def environment(self) -> Mapping[str, str]:
         """What every service is given, for a further process beside them."""
-        return self.state.environment
+        return {**self._given, **self.state.environment}
 
     @property
     def url(self) -> str:
