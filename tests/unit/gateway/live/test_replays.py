@@ -189,6 +189,22 @@ def test_a_failure_is_everybody_s_and_the_next_one_asks_again() -> None:
     assert log.reads == {(0, 100): 2}
 
 
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("later", range(8))
+def test_who_wants_more_of_a_page_gets_it_whenever_they_come(later: int) -> None:
+    """Also in the very turn of the event loop in which the page has just been read, and is about to be put down."""
+    replays = replays_of(Log())
+
+    async def scenario() -> None:
+        first = asyncio.create_task(replays.count(Missed(None, 0, 10, Interests())))
+        for _ in range(later):
+            await asyncio.sleep(0)
+        assert await replays.count(Missed(None, 0, 20, Interests())) == 20
+        assert await first == 10
+
+    asyncio.run(scenario())
+
+
 def test_one_client_s_end_is_no_other_s() -> None:
     replays = replays_of(Log())
 

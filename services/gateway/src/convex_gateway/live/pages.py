@@ -76,7 +76,7 @@ class Pages:
                 self._kept.move_to_end(key)
                 return page
             reading = self._reading.get(key)
-            if reading is None:
+            if reading is None or reading.done():  # done, and not forgotten yet: waiting for it would let nothing else run
                 reading = self._reading[key] = asyncio.create_task(self._read(key, workspace_id, end))
                 reading.add_done_callback(lambda done: self._was_read(key, done))
             page = await asyncio.shield(reading)
@@ -99,6 +99,7 @@ class Pages:
             self._bytes -= oldest.size
 
     def _was_read(self, key: _Key, reading: asyncio.Task[Page]) -> None:
-        del self._reading[key]
+        if self._reading.get(key) is reading:
+            del self._reading[key]
         if not reading.cancelled():
             reading.exception()  # looked at, also where everybody who asked has gone
