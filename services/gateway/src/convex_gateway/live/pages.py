@@ -76,7 +76,7 @@ class Pages:
                 self._kept.move_to_end(key)
                 return page
             reading = self._reading.get(key)
-            if reading is None or reading.done():  # done, and not forgotten yet: waiting for it would let nothing else run
+            if reading is None or reading.done():  # one that is done is not waited for: nothing else would ever run
                 reading = self._reading[key] = asyncio.create_task(self._read(key, workspace_id, end))
                 reading.add_done_callback(lambda done: self._was_read(key, done))
             page = await asyncio.shield(reading)
