@@ -9,6 +9,7 @@ FIRES: Final[Mapping[str, float]] = {
     "ConvexAlertsLatencyHigh": 500,
     "ConvexAlertsLatencyCritical": 1000,
     "ConvexAlertsHealthScoreLow": 70,
+    "ConvexAlertsSelfAuditFailing": 300,
     "ConvexAlertsFailedJobs": 10,
     "ConvexAlertsCacheHitRateLow": 0.7,
     "ConvexAlertsEventsStuck": 120,
@@ -27,6 +28,8 @@ FIRES: Final[Mapping[str, float]] = {
 LATENCY_MS: Final = (FIRES["ConvexAlertsLatencyHigh"], FIRES["ConvexAlertsLatencyCritical"])
 """Warning and critical, of the p95 from acceptance to commit."""
 HEALTH: Final = FIRES["ConvexAlertsHealthScoreLow"]
+PROVED: Final = FIRES["ConvexAlertsSelfAuditFailing"]
+"""Seconds since an alert of the installation's own came through."""
 FAILED_JOBS: Final = FIRES["ConvexAlertsFailedJobs"]
 HIT_RATE: Final = 100 * FIRES["ConvexAlertsCacheHitRateLow"]
 """Percent."""

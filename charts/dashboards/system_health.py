@@ -17,7 +17,7 @@ from charts.dashboards.panels import (
     series,
     states,
 )
-from charts.dashboards.promql import LATELY, of, ours, quantile, rate, total
+from charts.dashboards.promql import LATELY, mean, of, ours, quantile, rate, total
 
 UP = {"0": ("away", RED), "1": ("answers", GREEN)}
 FAULTY = 'status="5xx"'
@@ -34,6 +34,7 @@ def board() -> Board:
         [
             Row("Now", _now(), height=4),
             Row("Health and stores", _stores(), height=9),
+            Row("The self-audit: an alert of the installation's own, once a minute", _self_audit()),
             Row("Answers of the gateways", _answers()),
             Row("What processes use", _use(), height=9),
             Row("Processes", [_processes()], height=10),
@@ -115,6 +116,37 @@ def _stores() -> list[Panel]:
             "By store, over all processes.",
             Query(total("store_errors_total", by="store"), "{{store}}"),
             unit="ops",
+            colours={},
+        ),
+    ]
+
+
+def _self_audit() -> list[Panel]:
+    proved = f"max by (namespace) ({of('convex_self_audit_last_success_timestamp_seconds')})"
+    return [
+        series(
+            "Since an alert came through the whole path",
+            "The installation's own, from the gateway to its notification. The dashed line is where a rule fires. "
+            "Nothing where the self-audit is switched off; since 1970 where it never passed.",
+            Query(f"time() - {proved}", "{{namespace}}"),
+            unit="s",
+            lines=((limits.PROVED, RED),),
+            colours={},
+        ),
+        series(
+            "Runs of the self-audit",
+            "A minute, over all schedulers, by how they ended, and pings of the dead man's switch, which is told only "
+            "of those that passed. /api/metrics/health names the stage that failed.",
+            Query(f"60 * {total('convex_self_audit_runs_total', by='outcome')}", "{{outcome}}"),
+            Query(f"60 * {total('convex_deadman_pings_total', by='outcome')}", "switch {{outcome}}"),
+            colours={"passed": GREEN, "failed": RED, "switch told": "blue", "switch failed": ORANGE},
+        ),
+        series(
+            "Stages of the path",
+            "The mean of the runs that reached them. Accepted, stored, seen and notified count from the sending of the "
+            "trigger.",
+            Query(mean("convex_self_audit_seconds", by="stage"), "{{stage}}"),
+            unit="s",
             colours={},
         ),
     ]

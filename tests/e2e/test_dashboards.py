@@ -28,6 +28,7 @@ from tests.support.homes import Homes
 from tests.support.installation import Workspace, installation, workspace_of
 from tests.support.manifests import CHART, NAMESPACE, OPERATORS, render
 from tests.support.operator import Process, scrape_configs
+from tests.support.ports import free_port
 from tests.support.prometheus import Prometheus, Refused, Series
 from tests.support.receiver import Receiver, Reply
 from tests.support.spans import spans_at
@@ -81,13 +82,17 @@ def collector() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def stack(collector: Receiver, homes: Homes) -> Iterator[Stack]:
+    port = free_port()
     env = {
+        "SELF_AUDIT_URL": f"http://127.0.0.1:{port}",
+        "SELF_AUDIT_SECONDS": "5",
+        "DEADMAN_URL": collector.url("/switch"),
         "EGRESS_ALLOW": "127.0.0.0/8",
         "RATE_LIMIT_READS_PER_USER": str(LIMITED),
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.port}",
         "OTEL_BSP_SCHEDULE_DELAY": "200",
     }
-    with installation(homes, processors=2, env=env) as running:
+    with installation(homes, port=port, processors=2, env=env) as running:
         yield running
 
 
