@@ -165,7 +165,9 @@ def open_runs(stack: Stack) -> int:
 def assert_nothing_of_it_is_open_or_counted(stack: Stack) -> None:
     with psycopg.connect(stack.owner_url) as owner:
         runs = owner.execute("SELECT count(*) FROM alerts WHERE workspace_id = %s", (WORKSPACE,)).fetchone()
+        told = owner.execute("SELECT count(*) FROM audit_log WHERE workspace_id = %s", (WORKSPACE,)).fetchone()
         counted = owner.execute("SELECT coalesce(sum(completed), 0)::int FROM queue_history(NULL)").fetchone()
     assert runs is not None
     assert runs[0] > 3
     assert counted == (0,)
+    assert told == (0,), "the audit log is kept for ever"

@@ -15,6 +15,7 @@ import pytest
 from psycopg import sql
 
 from convex_common.domain.retention import Terms
+from convex_common.domain.self_audit import WORKSPACE
 from convex_common.errors import LeaseLost
 from convex_common.ids import Ids, floor
 from convex_common.postgres import job_runs, partitions, retention
@@ -30,6 +31,7 @@ from convex_gateway.live.pages import Pages
 from convex_gateway.live.replays import Missed, Replays
 from convex_gateway.live.ring import Ring
 from convex_scheduler.jobs.retention import NAME, Retention
+from convex_scheduler.self_audit import ground
 from tests.support import jobs
 from tests.support.jobs import environment, run_job
 from tests.support.postgres import Store
@@ -375,6 +377,24 @@ def test_a_workspaces_shorter_terms_are_its_own(database: Database, store: Store
         ("alerts", 2),
     ):
         assert (past.count(table), other.count(table)) == (left, 4), table
+
+
+def test_what_the_self_audit_leaves_is_gone_after_three_days(database: Database, store: Store, past: Past) -> None:
+    ground.prepare(database, IDS, key_seconds=-1.0)
+    ground.prepare(database, IDS, key_seconds=60.0)
+    ours = Past(store, WORKSPACE)
+    for one in (ours, past):
+        for age in (2, 4):
+            one.alert(days_ago(age))
+            one.log(days_ago(age))
+            one.attempt(days_ago(age))
+            one.notice(days_ago(age))
+            one.delivery(days_ago(age), "delivered", one.notification(days_ago(age)))
+            one.statistics(days_ago(age).date())
+    retain(database, store)
+    left = ("alerts", "alert_log", "attempts", "user_notifications", "notifications", "deliveries", "alert_statistics")
+    assert {table: (ours.count(table), past.count(table)) for table in left} == dict.fromkeys(left, (1, 2))
+    assert ours.count("api_keys") == 1, "a key that has ended goes when the next one is made"
 
 
 def test_a_row_that_is_in_use_stays_and_nobody_waits(database: Database, store: Store, past: Past) -> None:
