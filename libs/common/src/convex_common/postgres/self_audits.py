@@ -24,9 +24,9 @@ RETURNING 1"""
 NEXT: Final = "SELECT began_at + %(every)s - clock_timestamp() FROM self_audit"
 
 # Of a run that somebody else has followed meanwhile nothing is told: the later one's word counts.
-SAVE: Final = """UPDATE self_audit SET ended_at = clock_timestamp(), passed = %(passed)s, stage = %(stage)s,
+SAVE: Final = """UPDATE self_audit SET ended_at = statement_timestamp(), passed = %(passed)s, stage = %(stage)s,
     reason = %(reason)s, seconds = %(seconds)s,
-    last_passed_at = CASE WHEN %(passed)s THEN clock_timestamp() ELSE last_passed_at END
+    last_passed_at = CASE WHEN %(passed)s THEN statement_timestamp() ELSE last_passed_at END
 WHERE run = %(run)s"""
 
 READ: Final = """SELECT ended_at, passed, stage, reason, seconds, last_passed_at, began_at, next_within,
