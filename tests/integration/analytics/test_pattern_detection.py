@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from convex_analytics import jobs, pattern_detection
 from convex_analytics.domain.patterns.find import find
@@ -16,6 +18,7 @@ from convex_analytics.pattern_detection import PatternDetection
 from convex_common.ids import Ids, floor
 from convex_common.postgres import job_runs
 from convex_common.postgres.bootstrap import ensure_workspace
+from convex_common.postgres.configuration import load
 from convex_common.postgres.database import Database
 from convex_common.postgres.job_runner import JobRunner
 from convex_common.postgres.job_runs import Run, RunStatus
@@ -182,3 +185,82 @@ def test_a_workspace_that_fails_holds_up_no_other(database: Database, store: Sto
     assert run.last_error is not None
     assert str(other) in run.last_error
     assert patterns(store)[0]["last_found_at"] == SLOT + dt.timedelta(hours=6)
+
+
+class TestBars:
+    """False alarms raise the bars of anomaly rules, as the job of patterns finds them."""
+
+    def test_a_bar_is_raised_once_a_day_and_every_move_is_on_record(
+        self, database: Database, store: Store, past: Past
+    ) -> None:
+        rule_id = self._rule(past)
+        self._judged(past, rule_id, [(0.68, False)] * 6 + [(0.9, True)] * 4)
+        assert self._moved(database, SLOT) == 1
+        (rule,) = self._bars(store)
+        first = rule["raised"]
+        assert (first["by"], first["false_alarms"], first["judged"]) == (0.05, 6, 10)
+        version = self._version(store)
+        for later in (dt.timedelta(hours=6), dt.timedelta(hours=18)):
+            assert self._moved(database, SLOT + later) == 0
+        assert (self._bars(store)[0]["raised"], self._version(store)) == (first, version), "nothing is written"
+        assert self._moved(database, SLOT + dt.timedelta(days=1)) == 1
+        assert self._bars(store)[0]["raised"]["by"] == 0.1
+        assert self._version(store) == version + 1, "processors read it anew"
+        acts = rows(
+            store, "SELECT actor, subject, detail FROM audit_log WHERE action = 'rule.bar_moved' ORDER BY sequence"
+        )
+        assert [(act["actor"], act["subject"]) for act in acts] == [("analytics", f"rule:{rule_id}")] * 2
+        assert [act["detail"]["from"] and act["detail"]["from"]["by"] for act in acts] == [None, 0.05]
+        with database.transaction(store.workspace_id) as connection:
+            decided = load(connection).rules[rule_id]
+        assert decided.bar.words == "threshold 0.60 instead of 0.50 after 6 false alarms of 10"
+
+    def test_rules_that_it_must_not_touch_stay(self, database: Database, store: Store, past: Past) -> None:
+        for fields in ({"severity": "critical"}, {"heeds_verdicts": False}, {"alert_type": "threshold"}):
+            self._judged(past, self._rule(past, **fields), [(0.68, False)] * 9)
+        self._judged(past, self._rule(past), [(0.68, False)] * 3 + [(None, False)] * 9)
+        assert self._moved(database, SLOT) == 0
+        assert [rule["raised"] for rule in self._bars(store)] == [None] * 4
+        assert rows(store, "SELECT FROM audit_log") == []
+
+    def _moved(self, database: Database, slot: dt.datetime) -> int:
+        detail = detect(database, slot).detail
+        assert detail is not None
+        return int(detail["bars_moved"])
+
+    def _rule(self, past: Past, **fields: Any) -> uuid.UUID:
+        told = {"alert_type": "anomaly", "severity": "warning", "heeds_verdicts": None} | fields
+        rule_id = IDS.new()
+        past.run(
+            "INSERT INTO rules (workspace_id, id, framework_id, name, alert_type, metric, condition, severity, "
+            "heeds_verdicts, sensitivity) VALUES (%s, %s, %s, 'odd', %s, 'm', 'changes_by', %s, %s, 0.5)",
+            [(past.workspace_id, rule_id, past.framework_id, told["alert_type"], told["severity"],
+              told["heeds_verdicts"])],
+        )  # fmt: skip
+        return rule_id
+
+    def _judged(self, past: Past, rule_id: uuid.UUID, said: Sequence[tuple[float | None, bool]]) -> None:
+        alert_type = rows(past.store, "SELECT alert_type FROM rules WHERE id = %s", rule_id)[0]["alert_type"]
+        made = []
+        for n, (score, useful) in enumerate(said):
+            began = SLOT - dt.timedelta(days=2, minutes=n)
+            made.append(
+                (past.workspace_id, uuid.UUID(int=floor(int(began.timestamp() * 1000)).int | IDS.new().int >> 68),
+                 rule_id.bytes + bytes([n]), past.framework_id, rule_id, alert_type, Jsonb({"score": score}), began,
+                 began, int(useful), int(not useful))
+            )  # fmt: skip
+        past.run(
+            "INSERT INTO alerts (workspace_id, id, fingerprint, framework_id, rule_id, rule_name, alert_type, status, "
+            "severity, title, occurrences, suppression_seconds, context, triggered_at, last_seen_at, resolved_at, "
+            "resolution, verdicts_useful, verdicts_false_alarm) VALUES (%s, %s, %s, %s, %s, 'odd', %s, 'resolved', "
+            "'warning', 't', 1, 300, %s, %s, %s, now(), 'automatic', %s, %s)",
+            made,
+        )
+
+    def _bars(self, store: Store) -> list[dict[str, Any]]:
+        return rows(store, "SELECT raised FROM rules ORDER BY id")
+
+    def _version(self, store: Store) -> int:
+        return int(
+            rows(store, "SELECT config_version FROM workspaces WHERE id = %s", store.workspace_id)[0]["config_version"]
+        )

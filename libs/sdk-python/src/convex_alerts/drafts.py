@@ -73,6 +73,7 @@ class RuleFields(TypedDict, total=False):
     sensitivity: float | None
     horizon_seconds: int | None
     probability: float | None
+    heeds_verdicts: bool | None
     suppression_seconds: int
     severity: str
     labels: Mapping[str, str]

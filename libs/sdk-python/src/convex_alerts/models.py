@@ -173,6 +173,8 @@ class Rule(Model, frozen=True, kw_only=True):
     sensitivity: float | None = None
     horizon_seconds: int | None = None
     probability: float | None = None
+    heeds_verdicts: bool | None = None
+    raised: dict[str, Any] | None = None
     suppression_seconds: int = 300
     labels: dict[str, str] = {}
     channel_ids: list[str] | None = None

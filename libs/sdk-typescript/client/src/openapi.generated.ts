@@ -2309,6 +2309,11 @@ export interface components {
              */
             from?: string | null;
             /**
+             * Heeds Verdicts
+             * @description Of anomaly rules: false alarms may raise the score that a value needs, within limits and never of a critical rule; true if absent
+             */
+            heeds_verdicts?: boolean | null;
+            /**
              * Horizon Seconds
              * @description Of forecast rules: how far ahead the breach is looked for; 4 hours if absent
              */
@@ -4677,6 +4682,29 @@ export interface components {
             items: components["schemas"]["Queue"][];
         };
         /**
+         * RaisedBar
+         * @description What verdicts have made of an anomaly rule's bar, the score that a value needs.
+         */
+        RaisedBar: {
+            /**
+             * By
+             * @description What is added to 1 - sensitivity
+             */
+            by: number;
+            /** False Alarms */
+            false_alarms: number;
+            /**
+             * Judged
+             * @description Alerts of eight weeks that people have judged
+             */
+            judged: number;
+            /**
+             * Moved At
+             * Format: date-time
+             */
+            moved_at: string;
+        };
+        /**
          * Rates
          * @description From 0 to 1; null where there is nothing to tell of.
          */
@@ -4812,6 +4840,11 @@ export interface components {
              */
             framework_id: string;
             /**
+             * Heeds Verdicts
+             * @description Of anomaly rules; null is true there, and of all others nothing
+             */
+            heeds_verdicts: boolean | null;
+            /**
              * Horizon Seconds
              * @description Of forecast rules; null of all others
              */
@@ -4834,6 +4867,8 @@ export interface components {
              * @description Of forecast rules; null of all others
              */
             probability: number | null;
+            /** @description null: the bar is where the sensitivity puts it */
+            raised: components["schemas"]["RaisedBar"] | null;
             /**
              * Sensitivity
              * @description Of anomaly rules; null of all others
@@ -4903,6 +4938,11 @@ export interface components {
              * Format: uuid
              */
             framework_id: string;
+            /**
+             * Heeds Verdicts
+             * @description Of anomaly rules: false alarms may raise the score that a value needs, within limits and never of a critical rule; true if absent
+             */
+            heeds_verdicts?: boolean | null;
             /**
              * Horizon Seconds
              * @description Of forecast rules: how far ahead the breach is looked for; 4 hours if absent
@@ -4998,6 +5038,11 @@ export interface components {
              * Format: uuid
              */
             framework_id?: string;
+            /**
+             * Heeds Verdicts
+             * @description Of anomaly rules: false alarms may raise the score that a value needs, within limits and never of a critical rule; true if absent
+             */
+            heeds_verdicts?: boolean | null;
             /**
              * Horizon Seconds
              * @description Of forecast rules: how far ahead the breach is looked for; 4 hours if absent

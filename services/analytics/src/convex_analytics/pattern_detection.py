@@ -1,4 +1,5 @@
-"""The detection of patterns: every six hours, what the last eight weeks of each workspace's alerts repeat."""
+"""The detection of patterns: every six hours, what the last eight weeks of each workspace's alerts repeat, and how far
+people's verdicts on them move the bars of anomaly rules."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
-from convex_analytics import alert_history, pattern_rows
+from convex_analytics import alert_history, bars, pattern_rows
 from convex_analytics.domain.patterns.advice import Advice, advise
 from convex_analytics.domain.patterns.find import find
 from convex_analytics.domain.patterns.history import DAYS, history
@@ -31,21 +32,22 @@ class PatternDetection:
 
     def __call__(self, lease: Lease) -> Mapping[str, Any]:
         """How much was found. A workspace that fails holds up no other, but the run is tried again."""
-        totals = {"alerts": 0, "patterns": 0, "ended": 0, "cut": 0}
+        totals = {"alerts": 0, "patterns": 0, "ended": 0, "cut": 0, "bars_moved": 0}
 
         def detect(workspace_id: uuid.UUID, done: Mapping[str, int]) -> None:
-            read, saved = self._detect(workspace_id, lease, {**totals, **done})
+            read, saved, bars_moved = self._detect(workspace_id, lease, {**totals, **done})
             totals["alerts"] += len(read.episodes)
             totals["patterns"] += saved.found
             totals["ended"] += saved.ended
             totals["cut"] += read.cut
+            totals["bars_moved"] += bars_moved
 
         workspaces = each(self._database, "a workspace's patterns could not be detected", detect)
         return {"workspaces": workspaces, **totals}
 
     def _detect(
         self, workspace_id: uuid.UUID, lease: Lease, progress: Mapping[str, Any]
-    ) -> tuple[alert_history.Read, Saved]:
+    ) -> tuple[alert_history.Read, Saved, int]:
         with self._database.transaction(workspace_id) as connection:
             read = alert_history.load(connection, workspace_id, lease.slot)
             lease.hold(connection, progress)
@@ -57,7 +59,10 @@ class PatternDetection:
             if saved.found or saved.ended:
                 positions.raise_version(connection, workspace_id, "patterns")
             lease.hold(connection, progress)
-        return read, saved
+        with self._database.transaction(workspace_id) as connection:
+            bars_moved = bars.move(connection, workspace_id, lease.slot)
+            lease.hold(connection, progress)
+        return read, saved, bars_moved
 
     def _advised(
         self, connection: Connection, workspace_id: uuid.UUID, found: list[Pattern], now: dt.datetime

@@ -5,7 +5,9 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from convex_common.domain.alert import Status
 from convex_common.domain.fingerprint import shard_of
@@ -23,7 +25,8 @@ def test_a_rule_has_its_defaults(api: Api) -> None:
     assert rule | {"id": 0, "created_at": 0, "updated_at": 0, "version": 0} == {
         "id": 0, "framework_id": framework_id, "name": "slow", "alert_type": "threshold", "metric": "latency",
         "condition": "above", "threshold_value": 10.0, "change_percentage": None, "window_seconds": None,
-        "aggregation": None, "for_seconds": 0, "clear_value": None, "sensitivity": None, "horizon_seconds": None,
+        "aggregation": None, "for_seconds": 0, "clear_value": None, "sensitivity": None, "heeds_verdicts": None,
+        "raised": None, "horizon_seconds": None,
         "probability": None, "suppression_seconds": 300, "severity": "warning", "labels": {},
         "channel_ids": None, "enabled": True, "created_at": 0, "updated_at": 0, "version": 0,
     }  # fmt: skip
@@ -268,3 +271,34 @@ def test_a_version_that_is_none_is_refused_before_anything_is_changed(api: Api) 
         ):
             assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "If-Match"), header
     assert api.get(f"/rules/{rule['id']}", role="viewer").json() == rule
+
+
+def test_a_person_has_the_last_word_on_a_bar_that_verdicts_raised(api: Api) -> None:
+    framework_id = api.framework()
+    raised = {"by": 0.1, "false_alarms": 6, "judged": 10, "moved_at": "2026-03-02T00:00:00+00:00"}
+    fields = {"alert_type": "anomaly", "condition": None, "threshold_value": None}
+    changes: list[tuple[dict[str, Any], bool]] = [
+        ({"name": "odd"}, True),
+        ({"severity": "critical"}, True),
+        ({"sensitivity": 0.6}, False),
+        ({"heeds_verdicts": False}, False),
+        ({"alert_type": "threshold", "condition": "above", "threshold_value": 1}, False),
+    ]
+    for change, stays in changes:
+        rule = api.rule(framework_id, **fields)
+        assert (rule["heeds_verdicts"], rule["raised"]) == (True, None)
+        with psycopg.connect(api.store.owner_url) as owner:
+            owner.execute("UPDATE rules SET raised = %s WHERE id = %s", (Jsonb(raised), rule["id"]))
+        changed = api.patch(f"/rules/{rule['id']}", change)
+        assert changed.status_code == 200, changed.text
+        assert (changed.json()["raised"] is not None) == stays, change
+        assert api.get(f"/rules/{rule['id']}").json() == changed.json()
+    plain = {
+        "framework_id": framework_id,
+        "name": "slow",
+        "metric": "latency",
+        "condition": "above",
+        "threshold_value": 1,
+    }
+    answer = api.post("/rules", plain | {"heeds_verdicts": True})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "heeds_verdicts")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
 
 from convex_common.domain import unusual
+from convex_common.domain.bar import Raised
 from convex_common.domain.conditions import Mark, Outcome
 from convex_common.domain.rule import AlertType, Condition, Rule
+from convex_common.domain.severity import Severity
 from convex_detection.score import Reason, Score
 from tests.unit.processor.world import a_rule
 
@@ -35,6 +38,8 @@ def outcomes(rule: Rule, *told: tuple[float, float], every: float = MINUTE) -> s
     return "".join(letters)
 
 
+RAISED = Raised(by=0.15, false_alarms=6, judged=10, moved_at=dt.datetime(2026, 3, 2, tzinfo=dt.UTC))
+HIGHER = (90.0, 0.66)
 NEW, STILL, USUAL, FAINT = (90.0, 0.6), (90.0, 0.0), (20.0, 0.1), (90.0, 0.4)
 
 
@@ -46,6 +51,9 @@ NEW, STILL, USUAL, FAINT = (90.0, 0.6), (90.0, 0.0), (20.0, 0.1), (90.0, 0.4)
         pytest.param({}, [STILL, FAINT], "..", id="outside of the band alone, or a faint score, is not enough"),
         pytest.param({"sensitivity": 0.7}, [FAINT], "f", id="more sensitive"),
         pytest.param({"sensitivity": 0.3}, [NEW], ".", id="less sensitive"),
+        pytest.param({"raised": RAISED}, [NEW, HIGHER], ".f", id="a bar that false alarms raised"),
+        pytest.param({"raised": RAISED, "severity": Severity.CRITICAL}, [NEW], "f", id="not of a critical rule"),
+        pytest.param({"raised": RAISED, "heeds_verdicts": False}, [NEW], "f", id="nor where nobody wants it"),
         pytest.param({"for_seconds": 120}, [NEW, STILL, STILL], "ppf", id="a hold"),
         pytest.param({"for_seconds": 120}, [NEW, USUAL, USUAL, USUAL, STILL], "p....", id="a hold that ended"),
         pytest.param({"condition": Condition.BELOW}, [NEW], ".", id="on the other side"),
@@ -76,3 +84,13 @@ def test_the_evidence_explains_itself() -> None:
     assert told["why"] == "90 is 1 away from anything seen before (usual: 10 to 30)"
     later = unusual.evidence(a_learning_rule(), 90.0, a_score(0.0), 0.6)
     assert (later["why"], later["score"]) == ("90 is unusual (usual: 10 to 30)", 0.6)
+
+
+def test_an_alert_tells_of_a_raised_bar_and_of_no_other() -> None:
+    score = a_score(0.66)
+    told = unusual.evidence(a_learning_rule(raised=RAISED), 90.0, score, 0.66)
+    assert told["why"].endswith("; threshold 0.65 instead of 0.50 after 6 false alarms of 10")
+    assert (told["threshold"], told["usual_threshold"]) == (0.65, 0.5)
+    plain = unusual.evidence(a_learning_rule(), 90.0, score, 0.66)
+    assert "threshold" not in plain["why"]
+    assert "threshold" not in plain

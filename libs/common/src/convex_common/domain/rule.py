@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from convex_common.domain.bar import Bar, Raised, bar
 from convex_common.domain.severity import Severity
 
 
@@ -69,8 +70,8 @@ class Rule:
     """One rule. Durations in seconds; `channel_ids` None means every enabled channel whose matchers fit.
 
     `sensitivity` belongs to anomaly rules: a value needs a score of 1 - sensitivity. Their condition says on which side
-    of what is expected: above, below, or, with changes_by, on either. `horizon_seconds` and `probability` belong to
-    forecast rules.
+    of what is expected: above, below, or, with changes_by, on either. `raised` is what verdicts have added to that
+    score, where it `heeds_verdicts`. `horizon_seconds` and `probability` belong to forecast rules.
     """
 
     id: uuid.UUID
@@ -94,6 +95,14 @@ class Rule:
     sensitivity: float | None = None
     horizon_seconds: int | None = None
     probability: float | None = None
+    heeds_verdicts: bool = True
+    raised: Raised | None = None
+
+    @property
+    def bar(self) -> Bar:
+        """The score that a value needs, of an anomaly rule."""
+        sensitivity = SENSITIVITY if self.sensitivity is None else self.sensitivity
+        return bar(sensitivity, self.raised, self.severity, heeds_verdicts=self.heeds_verdicts)
 
     @property
     def limit(self) -> float | None:

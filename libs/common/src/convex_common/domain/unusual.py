@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from convex_common.domain.conditions import Evaluation, Mark, Outcome
-from convex_common.domain.rule import SENSITIVITY, Condition, Rule
+from convex_common.domain.rule import Condition, Rule
 from convex_detection.score import Reason, Score, sentence
 
 CALM: Final = 3
@@ -41,13 +41,17 @@ def evaluate(rule: Rule, mark: Mark, value: float, at: float, score: Score) -> E
 
 def stands_out(rule: Rule, value: float, score: Score) -> bool:
     """Whether a value is unusual enough for the rule, on its side of what is expected, and beyond its threshold."""
-    needed = 1.0 - (SENSITIVITY if rule.sensitivity is None else rule.sensitivity)
-    return score.value >= needed and score.value > 0.0 and _concerns(rule, value, score)
+    return score.value >= rule.bar.needed and score.value > 0.0 and _concerns(rule, value, score)
 
 
 def evidence(rule: Rule, value: float, score: Score, began_with: float) -> dict[str, Any]:
-    """What an alert's context shows of it: the score that it began with, what was expected, and why, in words."""
-    return {
+    """What an alert's context shows of it: the score that it began with, what was expected, and why, in words.
+
+    Where verdicts have raised the bar, it says so.
+    """
+    bar = rule.bar
+    why = _why(value, score)
+    told: dict[str, Any] = {
         "metric": rule.metric,
         "value": value,
         "score": round(began_with, 4),
@@ -56,8 +60,9 @@ def evidence(rule: Rule, value: float, score: Score, began_with: float) -> dict[
         "high": score.high,
         "confidence": round(score.confidence, 4),
         "reason": score.reason.value,
-        "why": _why(value, score),
+        "why": f"{why}; {bar.words}" if bar.words else why,
     }
+    return told | ({"threshold": bar.needed, "usual_threshold": bar.usual} if bar.raised else {})
 
 
 def _why(value: float, score: Score) -> str:

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
+from convex_common.domain.bar import Raised
 from convex_common.domain.channel import Channel, ChannelKind, Matcher, Operator
 from convex_common.domain.rule import Aggregation, AlertType, Condition, Rule
 from convex_common.domain.severity import Severity
@@ -18,7 +19,7 @@ from convex_common.postgres.database import Connection
 
 RULES = """SELECT id, framework_id, name, alert_type, metric, condition, threshold_value, change_percentage,
     window_seconds, aggregation, for_seconds, clear_value, suppression_seconds, severity, labels, channel_ids, enabled,
-    deleted_at IS NOT NULL, sensitivity, horizon_seconds, probability FROM rules
+    deleted_at IS NOT NULL, sensitivity, horizon_seconds, probability, heeds_verdicts, raised FROM rules
     WHERE deleted_at IS NULL OR deleted_at > now() - interval '30 days' ORDER BY id"""
 MAIL_SERVER = "mail server"
 """The target of every e-mail, since an installation has one server for all of them; it is nobody's host name."""
@@ -138,6 +139,8 @@ def _rule(row: tuple[Any, ...]) -> Rule:
         sensitivity=row[18],
         horizon_seconds=row[19],
         probability=row[20],
+        heeds_verdicts=row[21] is not False,
+        raised=Raised.of(row[22]),
     )
 
 

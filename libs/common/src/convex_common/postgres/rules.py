@@ -6,7 +6,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import any_, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -36,6 +36,8 @@ class Rule:
     sensitivity: float | None
     horizon_seconds: int | None
     probability: float | None
+    heeds_verdicts: bool | None
+    raised: Mapping[str, Any] | None
     suppression_seconds: int
     severity: str
     labels: Mapping[str, str]

@@ -123,6 +123,8 @@ rules = Table(
     Column("sensitivity", Double),
     Column("horizon_seconds", Integer),
     Column("probability", Double),
+    Column("heeds_verdicts", Boolean),
+    Column("raised", JSONB(none_as_null=True)),
     Column("suppression_seconds", Integer),
     Column("severity", Text),
     Column("labels", JSONB),

@@ -34,6 +34,7 @@ const RULE: RuleDraft = {
   for_seconds: 60,
   clear_value: 400,
   sensitivity: null,
+  heeds_verdicts: null,
   horizon_seconds: null,
   probability: null,
   suppression_seconds: 300,

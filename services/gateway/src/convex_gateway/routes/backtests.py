@@ -13,6 +13,7 @@ import msgspec
 from starlette.responses import Response
 
 from convex_common.domain.backtest import Trial, lead_in, try_out
+from convex_common.domain.bar import Raised
 from convex_common.domain.role import Role
 from convex_common.domain.rule import Aggregation, AlertType, Condition, Rule
 from convex_common.domain.severity import Severity
@@ -156,4 +157,6 @@ def rule_of(rule_id: uuid.UUID, values: Mapping[str, Any]) -> Rule:
         sensitivity=values["sensitivity"],
         horizon_seconds=values["horizon_seconds"],
         probability=values["probability"],
+        heeds_verdicts=values["heeds_verdicts"] is not False,
+        raised=Raised.of(values.get("raised")),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated
 
@@ -123,6 +124,8 @@ async def changed_rule(
     if (reason := _ends_alerts(rule, merged)) is not None:
         await withdraw_rule(connection, call.workspace_id, rule_id, reason)
     values = settled(merged)
+    if rule.raised is not None and _moves_bar(rule, values):
+        values["raised"] = None
     after = _found(await rows.rules.change(connection, call.workspace_id, rule_id, values))
     await call.audit(connection, "rule.changed", f"rule:{rule_id}", changes=differences(asdict(rule), values))
     return after
@@ -151,6 +154,11 @@ def _merged(rule: rows.Rule, changed: dict[str, object]) -> RuleDraft:
         kept |= dict.fromkeys(meaningless(alert_type) - changed.keys())
     stored = RuleDraft.model_validate(kept)
     return stored.model_copy(update=changed)
+
+
+def _moves_bar(before: rows.Rule, after: Mapping[str, object]) -> bool:
+    """Whether a person says anew from which score on to tell: what verdicts made of the bar before ends with that."""
+    return after["heeds_verdicts"] is not True or after["sensitivity"] != before.sensitivity
 
 
 def _ends_alerts(before: rows.Rule, after: RuleDraft) -> Reason | None:

@@ -76,6 +76,11 @@ class RuleDraft(Body):
     probability: Annotated[Number, Field(ge=0.5, lt=1)] | None = Field(
         default=None, description="Of forecast rules: how probable the breach has to be; 0.8 if absent"
     )
+    heeds_verdicts: Switch | None = Field(
+        default=None,
+        description="Of anomaly rules: false alarms may raise the score that a value needs, within limits and never of "
+        "a critical rule; true if absent",
+    )
     suppression_seconds: Annotated[StrictInt, Field(ge=0, le=WEEK), WHOLE] = 300
     severity: Severity = Severity.WARNING
     labels: Labels = Field(default_factory=dict)
@@ -88,6 +93,15 @@ class RuleDraft(Body):
 @patch
 class RulePatch(RuleDraft):
     """What to change; what is left out stays. The rule must hold together afterwards; its framework stays."""
+
+
+class RaisedBar(Answer):
+    """What verdicts have made of an anomaly rule's bar, the score that a value needs."""
+
+    by: float = Field(description="What is added to 1 - sensitivity")
+    false_alarms: int
+    judged: int = Field(description="Alerts of eight weeks that people have judged")
+    moved_at: dt.datetime
 
 
 class Rule(Answer):
@@ -108,6 +122,8 @@ class Rule(Answer):
     sensitivity: float | None = Field(description="Of anomaly rules; null of all others")
     horizon_seconds: int | None = Field(description="Of forecast rules; null of all others")
     probability: float | None = Field(description="Of forecast rules; null of all others")
+    heeds_verdicts: bool | None = Field(description="Of anomaly rules; null is true there, and of all others nothing")
+    raised: RaisedBar | None = Field(description="null: the bar is where the sensitivity puts it")
     suppression_seconds: int
     severity: Severity
     labels: dict[str, str]
@@ -144,7 +160,7 @@ def faults(rule: RuleDraft) -> list[FieldError]:
 
 
 OF_TYPE: Final = {
-    AlertType.ANOMALY: frozenset({"sensitivity"}),
+    AlertType.ANOMALY: frozenset({"sensitivity", "heeds_verdicts"}),
     AlertType.FORECAST: frozenset({"horizon_seconds", "probability"}),
 }
 """What only rules of one type say."""
@@ -210,6 +226,7 @@ def settled(rule: RuleDraft) -> dict[str, object]:
     if rule.alert_type is AlertType.ANOMALY:
         values["condition"] = values["condition"] or Condition.CHANGES_BY.value
         values["sensitivity"] = SENSITIVITY if rule.sensitivity is None else rule.sensitivity
+        values["heeds_verdicts"] = rule.heeds_verdicts is not False
     if rule.alert_type is AlertType.FORECAST:
         values["horizon_seconds"] = rule.horizon_seconds or HORIZON_SECONDS
         values["probability"] = PROBABILITY if rule.probability is None else rule.probability

@@ -23,6 +23,6 @@ class CacheClass:
 ALERTS: Final = CacheClass("alerts", 300, by_facet=True)
 STATISTICS: Final = CacheClass("statistics", 3600)
 PATTERNS: Final = CacheClass("patterns", 6 * 3600)
-RULES: Final = CacheClass("rules", 600, format=2)
+RULES: Final = CacheClass("rules", 600, format=3)
 
 CLASSES: Final = (ALERTS, STATISTICS, PATTERNS, RULES)

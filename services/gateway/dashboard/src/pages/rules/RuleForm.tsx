@@ -1,4 +1,4 @@
-import { Field, Select, TextField } from "../../design";
+import { Checkbox, Field, Select, TextField } from "../../design";
 import styles from "../../forms/forms.module.css";
 import { LabelsField } from "../../forms/LabelsField";
 import { LengthField } from "../../forms/LengthField";
@@ -171,6 +171,14 @@ export function RuleForm({ form, onChange, faults, exists }: RuleFormProps) {
             hint="From 0 to 1: the higher, the more is told. 0.5 is what a person wants to know."
             error={fault("sensitivity")}
             onChange={(change) => onChange({ sensitivity: change.target.value })}
+          />
+        ) : null}
+        {anomaly ? (
+          <Checkbox
+            label="Heed verdicts"
+            hint="Where people call its alerts false alarms, it needs more to tell of: slowly, within limits, and never as a critical rule."
+            checked={form.heeds}
+            onChange={(change) => onChange({ heeds: change.target.checked })}
           />
         ) : null}
         {forecast ? (

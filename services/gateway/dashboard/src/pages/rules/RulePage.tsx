@@ -25,7 +25,7 @@ import {
 import { Preview } from "./Preview";
 import { FIELDS, RuleForm } from "./RuleForm";
 import own from "./rules.module.css";
-import { sentence } from "./sentence";
+import { raisedOf, sentence } from "./sentence";
 
 /** One rule to look at and change; `/rules/new` makes one, from another's values with `?from=ID`. */
 export function RulePage() {
@@ -221,6 +221,7 @@ function Editor({ rule, start }: { rule: Rule | undefined; start: Form | null })
               sentence({ ...decision, severity: draft.severity, suppression_seconds: draft.suppression_seconds }),
             )}
           </p>
+          {opened?.raised ? <p className={styles["hint"]}>{raisedOf(opened)}</p> : null}
           <Preview
             framework_id={draft.framework_id}
             decision={decision}

@@ -21,6 +21,7 @@ export interface RuleDraft {
   clear_value: number | null;
   /** Of anomaly rules only. */
   sensitivity: number | null;
+  heeds_verdicts: boolean | null;
   /** Of forecast rules only, as the probability. */
   horizon_seconds: number | null;
   probability: number | null;
@@ -47,6 +48,7 @@ export interface RuleForm {
   clear: string;
   /** Of anomaly rules: from 0 to 1, as typed. */
   sensitivity: string;
+  heeds: boolean;
   /** Of forecast rules. */
   horizon: Length;
   /** In percent. */
@@ -74,6 +76,7 @@ export function emptyForm(framework_id: string): RuleForm {
     hold: { amount: "0", unit: "min" },
     clear: "",
     sensitivity: "0.5",
+    heeds: true,
     horizon: { amount: "4", unit: "h" },
     probability: "80",
     quiet: { amount: "5", unit: "min" },
@@ -100,6 +103,7 @@ export function formOf(rule: RuleDraft): RuleForm {
     hold: lengthOf(rule.for_seconds),
     clear: rule.clear_value === null ? "" : String(rule.clear_value),
     sensitivity: String(rule.sensitivity ?? 0.5),
+    heeds: rule.heeds_verdicts ?? true,
     horizon: lengthOf(rule.horizon_seconds ?? 14_400),
     probability: String(Math.round((rule.probability ?? 0.8) * 1e6) / 1e4),
     quiet: lengthOf(rule.suppression_seconds),
@@ -179,6 +183,7 @@ export function draftOf(form: RuleForm): { draft: RuleDraft; faults: Faults } {
     for_seconds: forecast ? 0 : (hold ?? 0),
     clear_value: clear,
     sensitivity,
+    heeds_verdicts: anomaly ? form.heeds : null,
     horizon_seconds: horizon,
     probability: percent === null ? null : percent / 100,
     suppression_seconds: quiet ?? 300,
@@ -220,6 +225,7 @@ export const CHANGEABLE: readonly (keyof RuleDraft)[] = [
   "for_seconds",
   "clear_value",
   "sensitivity",
+  "heeds_verdicts",
   "horizon_seconds",
   "probability",
   "suppression_seconds",

@@ -1,4 +1,5 @@
 import { said } from "../../forms/length";
+import type { Rule } from "../../rest/types";
 
 export type Condition = "above" | "below" | "equals" | "changes_by";
 export type Aggregation = "avg" | "min" | "max" | "sum" | "count" | "last";
@@ -93,4 +94,11 @@ const shown = (value: number | null): string => (value === null ? "…" : number
 export function number(value: number): string {
   if (value !== 0 && (Math.abs(value) >= 1e15 || Math.abs(value) < 1e-6)) return String(value);
   return value.toLocaleString("en", { maximumFractionDigits: 12 });
+}
+
+/** What verdicts have made of an anomaly rule's bar; nothing of a critical one, which they do not move. */
+export function raisedOf({ raised, sensitivity, severity }: Pick<Rule, "raised" | "sensitivity" | "severity">): string {
+  if (raised === null || severity === "critical") return "";
+  const usual = 1 - (sensitivity ?? 0.5);
+  return `It needs a score of ${(usual + raised.by).toFixed(2)} instead of ${usual.toFixed(2)} after ${raised.false_alarms} false alarms of ${raised.judged}. Another sensitivity puts it back.`;
 }
