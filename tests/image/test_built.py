@@ -160,9 +160,9 @@ class Reloaded:
         (folder / "bin").mkdir()
         for name in ("convex-gateway", "convex-scheduler"):
             service = folder / "bin" / name
-            service.write_text(
-                f'#!/bin/sh\necho started "$@" >> {self.notes}\n'
-                f"trap 'echo stopped >> {self.notes}; exit 0' INT TERM\n"
+            service.write_text(  # the trap comes first: who sees `started` may end it
+                f"#!/bin/sh\ntrap 'echo stopped >> {self.notes}; exit 0' INT TERM\n"
+                f'echo started "$@" >> {self.notes}\n'
                 '[ "$1" = run ] && exit 0\nwhile :; do sleep 0.05; done\n'
             )
             service.chmod(0o755)

@@ -36,6 +36,16 @@ class Processor:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait(10)
 
+    def freeze(self) -> None:
+        """Let it stand still, with whatever it holds."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+
     @property
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None

@@ -19,7 +19,7 @@ from tests.support.installation import Workspace
 from tests.support.node import NPM, ROOT, needs_packages
 from tests.support.visitors import Visitor
 
-pytestmark = [needs_packages, pytest.mark.timeout(240)]
+pytestmark = [needs_packages, pytest.mark.long, pytest.mark.timeout(240)]
 
 SDK = ROOT / "libs" / "sdk-typescript"
 

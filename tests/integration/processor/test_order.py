@@ -141,17 +141,28 @@ class Killer:
         """One round, in the middle of the work."""
         if not self._rounds:
             return
-        eventually(lambda: self.leased, within=30, what="a lease")
         everybody = self._rounds % 2 == 1
         doomed = self._victims if everybody else self._chance.sample(self._victims, 2)
+        if everybody:
+            self.interrupted += eventually(self._caught, within=30, what="processors at work")
+        else:
+            eventually(lambda: self.leased, within=30, what="a lease")
         for one in doomed:
             one.kill()
         self.killed += len(doomed)
         self._rounds -= 1
-        if everybody:
-            self.interrupted += self.leased
         for one in doomed:
             one.start()
+
+    def _caught(self) -> int:
+        """All stand still, and so many leases are held; with none, they go on: between a look and a kill work ends."""
+        for one in self._victims:
+            one.freeze()
+        held = self.leased
+        if not held:
+            for one in self._victims:
+                one.thaw()
+        return held
 
     def close(self) -> None:
         self._owner.close()

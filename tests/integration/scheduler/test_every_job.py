@@ -7,7 +7,7 @@ works with where that is named, and in any case on the totals that its last stat
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -35,7 +35,15 @@ MIDWAY = {
 }
 """The table that a job works with halfway through."""
 
-every_job = pytest.mark.parametrize("job", [*TIMETABLE], ids=lambda job: job.name)
+ALWAYS = ("partitions", "analytics-aggregation")
+"""One that the command does itself and one that is handed over; all others only at length."""
+
+
+def at_length(job: ScheduledJob) -> Sequence[pytest.MarkDecorator]:
+    return () if job.name in ALWAYS else (pytest.mark.long,)
+
+
+every_job = pytest.mark.parametrize("job", [pytest.param(job, id=job.name, marks=at_length(job)) for job in TIMETABLE])
 
 
 @pytest.fixture
@@ -75,7 +83,7 @@ def test_run_twice_at_once_it_works_once(store: Store, env: dict[str, str], job:
 @pytest.mark.parametrize(
     ("job", "table"),
     [
-        pytest.param(job, table, id=f"{job.name} at {table}")
+        pytest.param(job, table, id=f"{job.name} at {table}", marks=at_length(job))
         for job in TIMETABLE
         for table in (MIDWAY.get(job.name), "job_totals")
         if table
