@@ -75,7 +75,8 @@ export function HealthPage() {
                       value={score}
                       aria-label={`${name}: ${score}`}
                     />
-                    <span className={styles["hint"]}>{reason}</span>
+                    <span className={styles["hint"]}>{Math.round(score)}</span>
+                    <span className={`${styles["hint"]} ${own["reason"]}`}>{reason}</span>
                   </li>
                 ))}
               </ul>
