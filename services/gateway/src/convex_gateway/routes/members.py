@@ -13,7 +13,7 @@ from convex_common.errors import Conflict, Forbidden, NotFound
 from convex_common.postgres import api_keys, members
 from convex_gateway import revocation
 from convex_gateway.limits.quotas import Quota
-from convex_gateway.operations import Authorized, Resource
+from convex_gateway.operations import Authorized, Call, Resource
 from convex_gateway.pagination import PageAsked, cut, text_cursor_of
 from convex_gateway.problems import NO_NUL
 from convex_gateway.shapes.body import changes
@@ -55,10 +55,7 @@ async def add_member(call: Authorized, draft: MemberDraft) -> object:
 @resource.operation("GET", "/members", role=Role.ADMIN, answer=MemberPage)
 async def list_members(call: Authorized, asked: PageAsked) -> object:
     """List the members, in the order of their user ids."""
-    async with call.transaction() as connection:
-        found = await members.page(connection, call.workspace_id, after=asked.after_text, count=asked.limit + 1)
-    items, last = cut(found, asked.limit)
-    return {"items": items, "next_cursor": text_cursor_of(last.user_id if last else None)}
+    return await _page(call, asked)
 
 
 @resource.operation("GET", "/assignees", role=Role.RESPONDER, answer=AssigneePage)
@@ -73,8 +70,15 @@ async def list_assignees(
 
     In the order of their user ids. Roles and email addresses stay with the admins.
     """
+    return await _page(call, asked, q)
+
+
+async def _page(call: Call, asked: PageAsked, text: str | None = None) -> dict[str, object]:
+    """A page of the members; what of them is shown, the operation's shape says."""
     async with call.transaction() as connection:
-        found = await members.page(connection, call.workspace_id, after=asked.after_text, count=asked.limit + 1, text=q)
+        found = await members.page(
+            connection, call.workspace_id, after=asked.after_text, count=asked.limit + 1, text=text
+        )
     items, last = cut(found, asked.limit)
     return {"items": items, "next_cursor": text_cursor_of(last.user_id if last else None)}
 
